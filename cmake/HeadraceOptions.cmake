@@ -20,7 +20,7 @@ endif()
 set(HEADRACE_SANITIZER "" CACHE STRING "address, thread or empty")
 add_library(headrace_options INTERFACE)
 target_compile_options(headrace_options INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wno-missing-field-initializers>)
 if(HEADRACE_SANITIZER STREQUAL "address")
   target_compile_options(headrace_options INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
