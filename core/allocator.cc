@@ -1,0 +1,43 @@
+#include "core/allocator.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "core/cuda/backend.h"
+#include "core/error.h"
+
+namespace headrace {
+namespace {
+
+class HostBuffer : public Buffer {
+ public:
+  HostBuffer(void* data, size_t bytes) : Buffer(data, bytes, Device{}) {}
+  ~HostBuffer() override { std::free(data_); }
+};
+
+}  // namespace
+
+std::string Device::to_string() const {
+  return is_cpu() ? "cpu" : "cuda:" + std::to_string(id);
+}
+
+std::shared_ptr<Buffer> allocate(size_t bytes, Device device) {
+  if (!device.is_cpu()) return cuda::allocate(bytes, device);
+  size_t size = align_up(bytes == 0 ? 1 : bytes);
+  require(size >= bytes, ErrorCode::kState, "cannot allocate {} bytes", bytes);
+  void* data = std::aligned_alloc(kAlignment, size);
+  require(data != nullptr, ErrorCode::kState, "out of memory: cannot allocate {} bytes", bytes);
+  return std::make_shared<HostBuffer>(data, bytes);
+}
+
+void copy_bytes(void* target, Device target_device, const void* source, Device source_device,
+                size_t bytes) {
+  if (bytes == 0) return;
+  if (target_device.is_cpu() && source_device.is_cpu()) {
+    std::memcpy(target, source, bytes);
+  } else {
+    cuda::copy(target, target_device, source, source_device, bytes);
+  }
+}
+
+}  // namespace headrace

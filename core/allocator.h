@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "core/device.h"
+
+namespace headrace {
+
+/// Start of every tensor and arena slot: a cache line, and enough for any vector load.
+inline constexpr size_t kAlignment = 64;
+
+constexpr size_t align_up(size_t bytes, size_t alignment = kAlignment) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// One block of device memory; freed when the last reference goes. Thread-safe to share, not to
+/// write concurrently.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+ protected:
+  Buffer(void* data, size_t bytes, Device device) : data_(data), bytes_(bytes), device_(device) {}
+  void* data_;
+  size_t bytes_;
+  Device device_;
+};
+
+/// Uninitialised memory, aligned to kAlignment. Throws Error (kState) with the size asked for when
+/// the device has no more; (kUnsupported) when this build or machine has no such device.
+std::shared_ptr<Buffer> allocate(size_t bytes, Device device = {});
+
+/// Copies between any two devices; returns when the bytes have arrived.
+void copy_bytes(void* target, Device target_device, const void* source, Device source_device,
+                size_t bytes);
+
+}  // namespace headrace

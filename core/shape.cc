@@ -1,0 +1,54 @@
+#include "core/shape.h"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace headrace {
+
+Shape::Shape(std::initializer_list<int64_t> dims) { assign({dims.begin(), dims.size()}); }
+
+Shape::Shape(std::span<const int64_t> dims) { assign(dims); }
+
+void Shape::assign(std::span<const int64_t> dims) {
+  require(dims.size() <= kMaxRank, ErrorCode::kShapeMismatch,
+          "a tensor has at most {} dimensions, found {}", int{kMaxRank}, dims.size());
+  rank_ = static_cast<int>(dims.size());
+  std::copy(dims.begin(), dims.end(), dims_.begin());
+  numel_ = 1;
+  bool empty = false;
+  for (int64_t dim : dims) {
+    require(dim >= 0, ErrorCode::kShapeMismatch, "dimensions must not be negative, found {}",
+            fmt::join(dims, "x"));
+    empty |= dim == 0;
+    require(!__builtin_mul_overflow(numel_, std::max<int64_t>(dim, 1), &numel_),
+            ErrorCode::kShapeMismatch, "the number of elements of {} overflows 64 bits",
+            fmt::join(dims, "x"));
+  }
+  if (empty) numel_ = 0;
+}
+
+int Shape::axis(int axis) const {
+  int resolved = axis < 0 ? axis + rank_ : axis;
+  require(resolved >= 0 && resolved < rank_, ErrorCode::kShapeMismatch,
+          "axis {} is out of range for shape {} of rank {}", axis, to_string(), rank_);
+  return resolved;
+}
+
+int64_t Shape::dim(int axis) const { return dims_[this->axis(axis)]; }
+
+int64_t Shape::product(int begin, int end) const {
+  int64_t product = 1;
+  for (int i = begin; i < end; ++i) product *= dims_[i];
+  return product;
+}
+
+bool Shape::operator==(const Shape& other) const { return std::ranges::equal(dims(), other.dims()); }
+
+std::string Shape::to_string() const {
+  return rank_ == 0 ? "()" : fmt::format("{}", fmt::join(dims(), "x"));
+}
+
+}  // namespace headrace

@@ -1,0 +1,109 @@
+#include "core/workspace.h"
+
+#include "core/text.h"
+
+namespace headrace {
+
+bool Slot::try_lease_shared() {
+  int count = leases_.load(std::memory_order_relaxed);
+  while (count >= 0) {
+    if (leases_.compare_exchange_weak(count, count + 1, std::memory_order_acquire)) return true;
+  }
+  return false;
+}
+
+bool Slot::try_lease_exclusive() {
+  int expected = 0;
+  return leases_.compare_exchange_strong(expected, -1, std::memory_order_acquire);
+}
+
+void Slot::release_shared() { leases_.fetch_sub(1, std::memory_order_release); }
+
+void Slot::release_exclusive() { leases_.store(0, std::memory_order_release); }
+
+Slot& Workspace::slot(std::string_view name) {
+  std::lock_guard lock(mutex_);
+  auto found = slots_.find(name);
+  if (found == slots_.end()) {
+    found = slots_.emplace(std::string(name), std::make_unique<Slot>(std::string(name))).first;
+  }
+  return *found->second;
+}
+
+Slot* Workspace::find(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  auto found = slots_.find(name);
+  return found == slots_.end() ? nullptr : found->second.get();
+}
+
+std::vector<std::string> Workspace::names() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, slot] : slots_) {
+    if (!slot->blob.empty()) names.push_back(name);
+  }
+  return names;
+}
+
+void Workspace::feed(std::string_view name, Blob blob) {
+  Slot& target = slot(name);
+  require(target.try_lease_exclusive(), ErrorCode::kState,
+          "cannot feed '{}' while a run uses it: wait for the run to end", name);
+  target.blob = std::move(blob);
+  target.version.fetch_add(1, std::memory_order_relaxed);
+  target.release_exclusive();
+}
+
+Tensor Workspace::fetch(std::string_view name) const {
+  Slot* source = find(name);
+  if (source == nullptr || source->blob.empty()) {
+    fail(ErrorCode::kNotFound, "no blob '{}' in the workspace{}", name,
+         did_you_mean(name, names()));
+  }
+  require(source->try_lease_shared(), ErrorCode::kState,
+          "cannot fetch '{}' while a run writes it: wait for the run to end", name);
+  try {
+    Tensor copy = source->blob.tensor().plain().clone(Device{});
+    source->release_shared();
+    return copy;
+  } catch (Error& error) {
+    source->release_shared();
+    throw error.on_blob(std::string(name));
+  }
+}
+
+bool Workspace::remove(std::string_view name) {
+  Slot* target = find(name);
+  if (target == nullptr) return false;
+  require(target->try_lease_exclusive(), ErrorCode::kState,
+          "cannot remove '{}' while a run uses it: wait for the run to end", name);
+  bool held = !target->blob.empty();
+  target->blob.reset();
+  target->version.fetch_add(1, std::memory_order_relaxed);
+  target->release_exclusive();
+  return held;
+}
+
+void Workspace::mark_torn(std::string reason) {
+  std::lock_guard lock(mutex_);
+  if (torn_.load()) return;
+  torn_reason_ = std::move(reason);
+  torn_.store(true);
+}
+
+void Workspace::clear_torn() {
+  std::lock_guard lock(mutex_);
+  torn_reason_.clear();
+  torn_.store(false);
+}
+
+void Workspace::check_whole() const {
+  if (!torn_.load(std::memory_order_acquire)) return;
+  std::lock_guard lock(mutex_);
+  fail(ErrorCode::kState,
+       "the workspace is torn: a run failed after it had changed part of the state ({}); load the "
+       "state again before the next run",
+       torn_reason_);
+}
+
+}  // namespace headrace
