@@ -11,6 +11,13 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug or Release" FORCE)
 endif()
 
+# Where tools/setup.sh puts what is no Debian package.
+set(deps ${PROJECT_SOURCE_DIR}/.deps)
+if(DEFINED ENV{HEADRACE_DEPS})
+  set(deps $ENV{HEADRACE_DEPS})
+endif()
+set(HEADRACE_DEPS ${deps} CACHE PATH "Folder that tools/setup.sh installs into")
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -1,0 +1,3 @@
+# What several folders use; a library that one folder uses alone is found there.
+find_package(TBB REQUIRED)
+include(HeadraceDnnl)

@@ -1,0 +1,1 @@
+target_link_libraries(test_dependencies PRIVATE headrace::dnnl)
