@@ -17,9 +17,7 @@ class HostBuffer : public Buffer {
 
 }  // namespace
 
-std::string Device::to_string() const {
-  return is_cpu() ? "cpu" : "cuda:" + std::to_string(id);
-}
+std::string Device::to_string() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(id); }
 
 std::shared_ptr<Buffer> allocate(size_t bytes, Device device) {
   if (!device.is_cpu()) return cuda::allocate(bytes, device);

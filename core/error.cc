@@ -6,18 +6,30 @@ namespace headrace {
 
 std::string_view name_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid argument";
-    case ErrorCode::kInvalidNet: return "invalid net";
-    case ErrorCode::kNotFound: return "not found";
-    case ErrorCode::kTypeMismatch: return "type mismatch";
-    case ErrorCode::kShapeMismatch: return "shape mismatch";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kIo: return "I/O error";
-    case ErrorCode::kCorrupt: return "corrupt data";
-    case ErrorCode::kNumeric: return "numeric error";
-    case ErrorCode::kState: return "invalid state";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kInternal: return "internal error";
+    case ErrorCode::kInvalidArgument:
+      return "invalid argument";
+    case ErrorCode::kInvalidNet:
+      return "invalid net";
+    case ErrorCode::kNotFound:
+      return "not found";
+    case ErrorCode::kTypeMismatch:
+      return "type mismatch";
+    case ErrorCode::kShapeMismatch:
+      return "shape mismatch";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kIo:
+      return "I/O error";
+    case ErrorCode::kCorrupt:
+      return "corrupt data";
+    case ErrorCode::kNumeric:
+      return "numeric error";
+    case ErrorCode::kState:
+      return "invalid state";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kInternal:
+      return "internal error";
   }
   return "error";
 }

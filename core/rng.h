@@ -7,8 +7,8 @@
 namespace headrace {
 
 /// Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-/// 1, 2, 3", SC 2011). The value of element i depends on (seed, op, step, i) alone, never on threads
-/// or on what was drawn before.
+/// 1, 2, 3", SC 2011). The value of element i depends on (seed, op, step, i) alone, never on
+/// threads or on what was drawn before.
 class Rng {
  public:
   /// `op` tells operators apart (see random_key), `step` the iterations of a training run.

@@ -45,7 +45,9 @@ int64_t Shape::product(int begin, int end) const {
   return product;
 }
 
-bool Shape::operator==(const Shape& other) const { return std::ranges::equal(dims(), other.dims()); }
+bool Shape::operator==(const Shape& other) const {
+  return std::ranges::equal(dims(), other.dims());
+}
 
 std::string Shape::to_string() const {
   return rank_ == 0 ? "()" : fmt::format("{}", fmt::join(dims(), "x"));
