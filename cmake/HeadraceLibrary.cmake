@@ -2,16 +2,38 @@
 # make libheadrace.
 
 # headrace_folder(NAME [LINK libs...]): all sources of the current folder as one OBJECT library. A
-# folder without sources is left out.
+# folder without sources is left out. Two kinds of source depend on the build:
+#   *.cu, and *.cc in a folder named cuda   only with CUDA
+#   NAME_nocuda.cc                          only where NAME.cu or NAME.cc beside it is left out
 function(headrace_folder name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB_RECURSE candidates CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.cc *.cu)
+  set(sources "")
+  set(stand_ins "")
+  foreach(source ${candidates})
+    if(source MATCHES "_nocuda\\.cc$")
+      list(APPEND stand_ins ${source})
+    elseif(headrace_cuda_enabled OR NOT source MATCHES "\\.cu$|(^|/)cuda/")
+      list(APPEND sources ${source})
+    endif()
+  endforeach()
+  foreach(source ${stand_ins})
+    string(REPLACE "_nocuda.cc" "" base ${source})
+    if(NOT "${base}.cu" IN_LIST sources AND NOT "${base}.cc" IN_LIST sources)
+      list(APPEND sources ${source})
+    endif()
+  endforeach()
   if(NOT sources)
     return()
   endif()
   add_library(headrace_${name} OBJECT ${sources})
-  target_include_directories(headrace_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  target_include_directories(headrace_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(headrace_${name} PRIVATE headrace_options PUBLIC ${ARG_LINK})
+  if(headrace_cuda_enabled)
+    # The static runtime finds the driver when it is first used, so that the same library also runs
+    # where there is none.
+    target_link_libraries(headrace_${name} PUBLIC CUDA::cudart_static)
+  endif()
   set_property(GLOBAL APPEND PROPERTY HEADRACE_FOLDERS headrace_${name})
 endfunction()
 

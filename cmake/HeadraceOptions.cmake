@@ -1,4 +1,5 @@
-# Language level, warnings, sanitizers and the compiler cache, the same for every target.
+# Language level, warnings, sanitizers, instruction set and the compiler cache, the same for every
+# target.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -24,15 +25,40 @@ if(CCACHE)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-set(HEADRACE_SANITIZER "" CACHE STRING "address, thread or empty")
-add_library(headrace_options INTERFACE)
-target_compile_options(headrace_options INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wno-missing-field-initializers>)
-if(HEADRACE_SANITIZER STREQUAL "address")
-  target_compile_options(headrace_options INTERFACE -fsanitize=address,undefined
-    -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_link_options(headrace_options INTERFACE -fsanitize=address,undefined)
-elseif(HEADRACE_SANITIZER STREQUAL "thread")
-  target_compile_options(headrace_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
-  target_link_options(headrace_options INTERFACE -fsanitize=thread)
+# The instruction set of our own code; oneDNN chooses its own at run time. The default is what every
+# x86 server since 2015 has (AVX2, FMA), so that one binary serves a whole cluster and rounds the
+# same on every rank. "native" is for one machine, and empty for the compiler's default.
+set(default_march "")
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  set(default_march x86-64-v3)
 endif()
+set(HEADRACE_MARCH ${default_march} CACHE STRING "Value of the compiler's -march")
+
+set(HEADRACE_SANITIZER "" CACHE STRING "address, thread or empty")
+set_property(CACHE HEADRACE_SANITIZER PROPERTY STRINGS "" address thread)
+
+set(cxx_options -Wall -Wextra -Werror -Wno-missing-field-initializers)
+if(HEADRACE_MARCH)
+  list(APPEND cxx_options -march=${HEADRACE_MARCH})
+endif()
+# A function of ours is ours: the compiler may inline it although it is exported.
+list(APPEND cxx_options -fno-semantic-interposition)
+
+add_library(headrace_options INTERFACE)
+target_compile_definitions(headrace_options INTERFACE
+  $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+if(HEADRACE_SANITIZER STREQUAL "address")
+  set(sanitize -fsanitize=address,undefined)
+  list(APPEND cxx_options ${sanitize} -fno-sanitize-recover=all)
+elseif(HEADRACE_SANITIZER STREQUAL "thread")
+  set(sanitize -fsanitize=thread)
+  list(APPEND cxx_options ${sanitize})
+elseif(HEADRACE_SANITIZER)
+  message(FATAL_ERROR "HEADRACE_SANITIZER is '${HEADRACE_SANITIZER}'; it can be address or thread")
+endif()
+if(HEADRACE_SANITIZER)
+  # Line numbers, and code fast enough for the stress tests.
+  list(APPEND cxx_options -O1 -g1 -fno-omit-frame-pointer)
+  target_link_options(headrace_options INTERFACE ${sanitize})
+endif()
+target_compile_options(headrace_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${cxx_options}>")
