@@ -1,0 +1,124 @@
+#include "core/atomic_file.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/error.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kBufferSize = 64 << 10;
+// Some systems refuse a single write() near 2 GiB.
+constexpr size_t kLargestWrite = 1 << 30;
+
+// The file that opening `path` would reach; `path` itself where nothing exists yet.
+std::filesystem::path follow_links(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
+  require(!error, ErrorCode::kIo, "cannot write '{}': {}", path.string(), error.message());
+  return real;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::filesystem::path& path)
+    : path_(path), target_(follow_links(path)) {
+  struct stat status;
+  const bool exists = ::stat(target_.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) fail_with(EISDIR, "write");
+  if (exists && !S_ISREG(status.st_mode)) {
+    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail_with(errno, "open");
+  } else {
+    open_temporary();
+    if (exists) ::fchmod(descriptor_, status.st_mode & 07777);
+  }
+  buffer_.reserve(kBufferSize);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+// The name is independent of the target's, which may already be as long as names can be.
+void AtomicFile::open_temporary() {
+  static std::atomic<uint64_t> counter = 0;
+  while (true) {
+    auto name = target_.parent_path() / fmt::format(".headrace-{}-{}.tmp", ::getpid(), counter++);
+    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0) {
+      temporary_ = std::move(name);
+      return;
+    }
+    if (errno != EEXIST && errno != EINTR) fail_with(errno, "create a file beside");
+  }
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  if (buffer_.size() + bytes.size() > kBufferSize) flush();
+  if (bytes.size() >= kBufferSize) {
+    write_through(bytes);
+  } else {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  }
+}
+
+void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+void AtomicFile::flush() {
+  write_through(buffer_);
+  buffer_.clear();
+}
+
+void AtomicFile::write_through(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written =
+        ::write(descriptor_, bytes.data(), std::min(bytes.size(), kLargestWrite));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_with(errno, "write");
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  require(descriptor_ >= 0, ErrorCode::kInternal, "'{}' was committed twice", path_.string());
+  flush();
+  const bool direct = temporary_.empty();
+  if (!direct && ::fsync(descriptor_) != 0) fail_with(errno, "sync");
+  const int closed = ::close(descriptor_);
+  descriptor_ = -1;
+  if (closed != 0) fail_with(errno, "write");
+  if (direct) return;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_with(errno, "replace");
+  temporary_.clear();
+
+  // The rename itself must survive a power cut too. Some file systems cannot sync a folder; the
+  // content is safe there and only the moment of the rename is theirs to choose.
+  const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0) return;
+  ::fsync(handle);
+  ::close(handle);
+}
+
+void AtomicFile::fail_with(int error, std::string_view action) const {
+  const bool missing = error == ENOENT || error == ENOTDIR;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  fail(missing ? ErrorCode::kNotFound : ErrorCode::kIo, "cannot {} '{}': {}{}", action,
+       path_.string(), std::strerror(error),
+       missing ? "; create the folder first"
+       : full  ? "; nothing was changed: make room and save again"
+               : "");
+}
+
+}  // namespace headrace

@@ -1,0 +1,83 @@
+#include "core/proto/text.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
+
+#include "core/proto/net_io.h"
+
+namespace headrace {
+namespace {
+
+constexpr std::string_view kOldDeviceId = "cuda_gpu_id";
+constexpr std::string_view kNewDeviceId = "device_id  ";  // as long, so that columns stay right
+static_assert(kOldDeviceId.size() == kNewDeviceId.size());
+
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// Renames the field wherever it stands as a word outside strings and comments.
+std::string rename_old_device_id(std::string_view text) {
+  std::string renamed(text);
+  char quote = '\0';  // of the string we are in; '#' in a comment
+  for (size_t i = 0; i < renamed.size(); ++i) {
+    const char c = renamed[i];
+    if (quote != '\0') {
+      if (c == '\\' && quote != '#') {
+        ++i;
+      } else if (c == '\n' || c == quote) {
+        quote = '\0';
+      }
+    } else if (c == '"' || c == '\'' || c == '#') {
+      quote = c;
+    } else if (is_word(c)) {
+      size_t end = i;
+      while (end < renamed.size() && is_word(renamed[end])) ++end;
+      if (std::string_view(renamed).substr(i, end - i) == kOldDeviceId) {
+        std::copy(kNewDeviceId.begin(), kNewDeviceId.end(), renamed.begin() + i);
+      }
+      i = end - 1;
+    }
+  }
+  return renamed;
+}
+
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (text_.empty()) text_ = fmt::format("{}:{}: {}", line + 1, column + 1, message);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::string parse_text(std::string_view text, google::protobuf::Message& message) {
+  std::string renamed;
+  if (text.find(kOldDeviceId) != text.npos) {
+    renamed = rename_old_device_id(text);
+    text = renamed;
+  }
+  FirstError errors;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  parser.AllowPartialMessage(true);
+  parser.SetRecursionLimit(kMaxMessageDepth);
+  google::protobuf::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
+  if (parser.Parse(&stream, &message)) return {};
+  return errors.text().empty() ? "1:1: unreadable" : errors.text();
+}
+
+bool print_text(const google::protobuf::Message& message,
+                google::protobuf::io::ZeroCopyOutputStream& out) {
+  return google::protobuf::TextFormat::Printer().Print(message, &out);
+}
+
+}  // namespace headrace
