@@ -19,13 +19,18 @@ constexpr size_t kBufferSize = 64 << 10;
 // Some systems refuse a single write() near 2 GiB.
 constexpr size_t kLargestWrite = 1 << 30;
 
-// The file that opening `path` would reach; `path` itself where nothing exists yet.
-std::filesystem::path follow_links(const std::filesystem::path& path) {
+// The file that opening `path` would reach, which need not exist yet.
+std::filesystem::path follow_links(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as the kernel allows
   std::error_code error;
-  if (!std::filesystem::is_symlink(path, error)) return path;
-  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
-  require(!error, ErrorCode::kIo, "cannot write '{}': {}", path.string(), error.message());
-  return real;
+  for (int i = 0; i < kMostLinks; ++i) {
+    if (!std::filesystem::is_symlink(path, error)) return path;
+    const auto next = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / next;
+  }
+  fail(ErrorCode::kIo, "cannot write '{}': {}", path.string(),
+       error ? error.message() : std::strerror(ELOOP));
 }
 
 }  // namespace

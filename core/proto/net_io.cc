@@ -15,7 +15,7 @@
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/recognise.h"
-#include "core/proto/text.h"
+#include "core/proto/text_format.h"
 
 namespace headrace {
 namespace {

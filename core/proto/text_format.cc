@@ -1,4 +1,4 @@
-#include "core/proto/text.h"
+#include "core/proto/text_format.h"
 
 #include <algorithm>
 #include <cctype>
