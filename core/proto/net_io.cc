@@ -32,8 +32,10 @@ std::optional<FileFormat> format_of_extension(const std::filesystem::path& path)
   return std::nullopt;
 }
 
-// Text has no control characters but white space; the binary form can hardly do without.
-FileFormat format_of_content(std::string_view content) {
+// What a file most likely is. Text has no control characters but white space, the binary form can
+// hardly do without; a file that is called text but has some was damaged.
+FileFormat guess_format(std::string_view name, std::string_view content) {
+  if (format_of_extension(name) == FileFormat::kText) return FileFormat::kText;
   const std::string_view head = content.substr(0, 4096);
   const bool binary = std::any_of(head.begin(), head.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && !(c >= '\t' && c <= '\r');
@@ -59,6 +61,7 @@ std::string parse_as(FileFormat format, std::string_view content, Message& messa
   std::string fault =
       format == FileFormat::kText ? parse_text(content, message) : parse_binary(content, message);
   if (!fault.empty()) return fault;
+  if (message.ByteSizeLong() == 0) return "it holds nothing";
   if (!message.IsInitialized()) return "lacks " + message.InitializationErrorString();
   return find_implausible(message);
 }
@@ -164,7 +167,7 @@ Message parse(std::string_view content, std::string_view name) {
   require(!content.empty(), ErrorCode::kCorrupt, "'{}' is empty, expected a {}", name,
           name_of_type<Message>());
 
-  const FileFormat first = format_of_extension(name).value_or(format_of_content(content));
+  const FileFormat first = guess_format(name, content);
   const FileFormat second = first == FileFormat::kText ? FileFormat::kBinary : FileFormat::kText;
   Message message;
   const std::string fault = parse_as(first, content, message);

@@ -50,8 +50,8 @@ inline constexpr int kMaxMessageDepth = 100;
 
 enum class FileFormat { kBinary, kText };
 
-/// Reads a file, binary or text whatever its name: the name's extension only says which of the two
-/// is tried first, and whose error is reported.
+/// Reads a file, binary or text whatever its name: both are tried, first what it looks like, and
+/// the error is that of the first.
 ///
 /// Throws one Error: kNotFound (no such file), kIo (directory, permission, read error, too large)
 /// or kCorrupt: empty, damaged (with the place: byte and field, or line and column), or something

@@ -69,7 +69,7 @@ std::string parse_text(std::string_view text, google::protobuf::Message& message
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.AllowPartialMessage(true);
-  parser.SetRecursionLimit(kMaxMessageDepth);
+  parser.SetRecursionLimit(kMaxMessageDepth - 1);  // it does not count the outermost
   google::protobuf::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   if (parser.Parse(&stream, &message)) return {};
   return errors.text().empty() ? "1:1: unreadable" : errors.text();
