@@ -42,8 +42,9 @@ struct IsFileMessage<TensorProtos> {
 template <typename Message>
 concept FileMessage = IsFileMessage<Message>::value;
 
-/// The largest file, binary or text, that can be read or written: 2 GiB − 1 bytes.
-inline constexpr uint64_t kMaxMessageBytes = INT32_MAX;
+/// The largest file, binary or text, that can be read or written: 2 GiB less the few bytes that
+/// protobuf keeps for itself.
+inline constexpr uint64_t kMaxMessageBytes = (uint64_t{1} << 31) - 64;
 /// The deepest nesting of messages that can be read or written; a net inside an argument of an
 /// operator is three levels below the net around it.
 inline constexpr int kMaxMessageDepth = 100;

@@ -1,9 +1,9 @@
 // Whatever a file holds, loading it gives a message or exactly one Error, and nothing on stderr.
-#include <google/protobuf/unknown_field_set.h>
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <string>
+
+#include <google/protobuf/unknown_field_set.h>
+#include <gtest/gtest.h>
 
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net.pb.h"
@@ -98,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, DamagedNet,
 
 TEST(BadInput, BinaryDamageIsLocated) {
   const std::string content = serialize(small_net(), FileFormat::kBinary);
-  expect_error(ErrorCode::kCorrupt, "'a.pb' is not a NetDef in binary form: at byte 7, in op[0]: claims",
+  expect_error(ErrorCode::kCorrupt,
+               "'a.pb' is not a NetDef in binary form: at byte 7, in op[0]: claims",
                [&] { parse<NetDef>(content.substr(0, 20), "a.pb"); });
 
   std::string unknown = content;
@@ -117,7 +118,8 @@ TEST(BadInput, TextDamageIsLocated) {
                [] { parse<NetDef>("op {\n  typo: \"Conv\"\n}\n", "a.pbtxt"); });
   expect_error(ErrorCode::kCorrupt, "1:19: Expected integer, got: many",
                [] { parse<NetDef>("num_workers:      many", "a.pbtxt"); });
-  expect_error(ErrorCode::kCorrupt, "2:1", [] { parse<NetDef>("op { type: \"Relu\"\n", "a.pbtxt"); });
+  expect_error(ErrorCode::kCorrupt, "2:1",
+               [] { parse<NetDef>("op { type: \"Relu\"\n", "a.pbtxt"); });
 }
 
 TEST(BadInput, OneErrorPerKindOfFile) {

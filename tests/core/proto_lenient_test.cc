@@ -1,7 +1,7 @@
 // What nets of others look like is accepted, and kept as it is.
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "core/proto/net.pb.h"
 #include "core/proto/net_io.h"
@@ -34,13 +34,13 @@ TEST(Lenient, OldNameIsLeftAloneElsewhere) {
 }
 
 TEST(Lenient, OldNameKeepsErrorPositions) {
-  testing::expect_error(ErrorCode::kCorrupt, "1:34: ",
-                        [] { parse_text("device_option { cuda_gpu_id: 1 } ?"); });
+  testing::expect_error(ErrorCode::kCorrupt,
+                        "1:34: ", [] { parse_text("device_option { cuda_gpu_id: 1 } ?"); });
 }
 
 TEST(Lenient, PresenceOfEmptyThings) {
-  const NetDef net = parse_text(
-      "name: \"\" op { name: \"\" type: \"Relu\" engine: \"\" device_option { } }");
+  const NetDef net =
+      parse_text("name: \"\" op { name: \"\" type: \"Relu\" engine: \"\" device_option { } }");
   EXPECT_TRUE(net.has_name());
   EXPECT_TRUE(net.op(0).has_engine());
   EXPECT_TRUE(net.op(0).has_device_option());
@@ -79,7 +79,8 @@ TEST(Lenient, PackedAndUnpackedLists) {
   };
   const TensorProto list = tensors(std::string("\x22\x02\x05\x06", 4));
   ASSERT_EQ(list.int32_data_size(), 2);
-  EXPECT_EQ(list.SerializeAsString(), tensors(std::string("\x20\x05\x20\x06", 4)).SerializeAsString());
+  EXPECT_EQ(list.SerializeAsString(),
+            tensors(std::string("\x20\x05\x20\x06", 4)).SerializeAsString());
 }
 
 TEST(Lenient, FieldsInAnyOrder) {
@@ -91,8 +92,7 @@ TEST(Lenient, FieldsInAnyOrder) {
   head.add_external_input("x");
   tail.set_name("n");
   tail.add_op()->set_type("Relu");
-  const auto read =
-      parse<NetDef>(head.SerializeAsString() + tail.SerializeAsString(), "a.pb");
+  const auto read = parse<NetDef>(head.SerializeAsString() + tail.SerializeAsString(), "a.pb");
   EXPECT_EQ(read.SerializeAsString(), net.SerializeAsString());
 }
 
