@@ -45,8 +45,11 @@ struct CostContext {
 };
 
 /// How an operator treats the physical order of its operands. kPlain: logical order only. kFollows:
-/// any order, the same for all its image operands. kPrefers: channels-last is what it is fast at.
-enum class LayoutPolicy : uint8_t { kPlain, kFollows, kPrefers };
+/// any order, the same for all its image operands, which have one shape. kFollowsUneven: likewise,
+/// but the shapes may differ along an axis (Concat, Split). kPrefers: channels-last is what it is
+/// fast at. An image whose channels or pixels number one is the same in both orders; its operand is
+/// marked kPlain whatever the others are.
+enum class LayoutPolicy : uint8_t { kPlain, kFollows, kFollowsUneven, kPrefers };
 
 /// A plan operator that computes some outputs of the operator it is split from.
 struct SplitPart {
@@ -164,6 +167,7 @@ class OpSchema {
   const SplitFn& split_fn() const { return split_; }
 
   LayoutPolicy layout_policy() const { return layout_; }
+  const std::vector<int>& image_inputs() const { return image_inputs_; }
   bool is_image_input(int i, const Shape& shape) const;
   bool is_image_output(int i, const Shape& shape) const;
 

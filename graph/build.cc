@@ -1,0 +1,257 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/proto/net.pb.h"
+#include "core/registry.h"
+#include "core/text.h"
+#include "graph/control.h"
+#include "graph/graph.h"
+#include "graph/problems.h"
+
+namespace headrace::graph {
+namespace {
+
+class Builder {
+ public:
+  Builder(const NetDef& net, const BuildOptions& options)
+      : net_(net), options_(options), problems_(net.name()) {}
+
+  Graph build() {
+    graph_.name = net_.name();
+    auto header = std::make_shared<NetDef>(net_);
+    header->clear_op();
+    graph_.header = header;
+    graph_.external_inputs.assign(net_.external_input().begin(), net_.external_input().end());
+    graph_.external_outputs.assign(net_.external_output().begin(), net_.external_output().end());
+    declared_.insert(net_.external_input().begin(), net_.external_input().end());
+    for (int position = 0; position < net_.op_size(); ++position) add(position);
+    for (const std::string& name : net_.external_output()) {
+      if (!graph_.slots.contains(name) && !declared_.contains(name)) {
+        problems_.add(fmt::format("external output '{}' is written by no operator{}", name,
+                                  did_you_mean(name, known_names())));
+      }
+    }
+    problems_.throw_if_any();
+    graph_.relink();
+    return std::move(graph_);
+  }
+
+ private:
+  void add(int position) {
+    const OperatorDef& def = net_.op(position);
+    Op op;
+    op.position = position;
+    op.origin = graph_.origins++;
+    op.name = !def.name().empty() ? def.name() : def.output_size() > 0 ? def.output(0) : "";
+    const OpLocation location{net_.name(), op.name, def.type(), position};
+    op.schema = find_schema(def.type());
+    if (op.schema == nullptr || op.schema->is_plan_only()) {
+      problems_.add(location, fmt::format("unknown operator '{}'{}", def.type(),
+                                          did_you_mean(def.type(), operator_types())));
+      define_outputs(def, kNone);
+      return;
+    }
+    op.kind = control_kind(def.type());
+    op.def = std::make_shared<OperatorDef>(def);
+    DeviceOption device = net_.device_option();
+    device.MergeFrom(def.device_option());
+    op.device = device_of(device, location);
+    check_signature(op, location);
+    check_arguments(op, location);
+
+    const OpId id = static_cast<OpId>(graph_.ops.size());
+    const FreeNames free = free_names(def);
+    for (int i = 0; i < def.input_size(); ++i) {
+      op.inputs.push_back(read(def.input(i), location));
+      if (op.schema->is_handle_input(i)) graph_.values[op.inputs.back()].handle = true;
+    }
+    for (const std::string& name : free.reads) {
+      if (std::ranges::find(def.input(), name) == def.input().end() && !is_local(name, free)) {
+        op.inputs.push_back(read(name, location));
+      }
+    }
+    for (const std::string& name : def.control_input()) {
+      ValueId value = read(name, location);
+      if (value != kNone && graph_.values[value].producer != kNone) {
+        op.after.push_back(graph_.ops[graph_.values[value].producer].origin);
+      }
+    }
+    for (int i = 0; i < def.output_size(); ++i) {
+      op.outputs.push_back(write(def.output(i), id, op.schema->is_handle_output(i)));
+    }
+    for (const std::string& name : free.writes) {
+      if (std::ranges::find(def.output(), name) == def.output().end() &&
+          graph_.slots.contains(name)) {
+        op.outputs.push_back(write(name, id, false));
+      }
+    }
+    graph_.ops.push_back(std::move(op));
+  }
+
+  /// A free name of a nested net that the net around it does not know and the nested net itself
+  /// makes: a local of the loop body.
+  bool is_local(const std::string& name, const FreeNames& free) const {
+    return !graph_.slots.contains(name) && !declared_.contains(name) &&
+           std::ranges::find(free.writes, name) != free.writes.end();
+  }
+
+  void define_outputs(const OperatorDef& def, OpId producer) {
+    for (const std::string& name : def.output()) write(name, producer, false);
+  }
+
+  ValueId read(const std::string& name, const OpLocation& location) {
+    auto found = graph_.slots.find(name);
+    if (found != graph_.slots.end()) return found->second.last;
+    if (!declared_.empty() && !declared_.contains(name)) {
+      problems_.add(location,
+                    fmt::format("reads blob '{}', which no earlier operator writes and "
+                                "external_input does not declare{}",
+                                name, did_you_mean(name, known_names())));
+    }
+    ValueId id = graph_.add_value({.name = name});
+    graph_.slots[name] = {.first = id, .last = id};
+    return id;
+  }
+
+  ValueId write(const std::string& name, OpId producer, bool handle) {
+    auto [slot, fresh] = graph_.slots.try_emplace(name);
+    int version = fresh ? 0 : graph_.values[slot->second.last].version + 1;
+    slot->second.last = graph_.add_value(
+        {.name = name, .version = version, .producer = producer, .handle = handle});
+    return slot->second.last;
+  }
+
+  Device device_of(const DeviceOption& device, const OpLocation& location) {
+    constexpr int kCuda = 1;
+    switch (device.device_type()) {
+      case 0: return Device{};
+      case kCuda: return Device{DeviceKind::kCuda, device.device_id()};
+      default:
+        problems_.add(location,
+                      fmt::format("device_type {} is neither CPU (0) nor CUDA (1), the devices "
+                                  "headrace has",
+                                  device.device_type()));
+        return Device{};
+    }
+  }
+
+  void check_count(int count, int least, int most, std::string_view what, const OpLocation& at) {
+    if (count >= least && count <= most) return;
+    std::string range = least == most ? fmt::format("{}", least)
+                        : most == OpSchema::kMany ? fmt::format("at least {}", least)
+                                                  : fmt::format("{} to {}", least, most);
+    problems_.add(at, fmt::format("expected {} {}s, found {}", range, what, count));
+  }
+
+  void check_signature(const Op& op, const OpLocation& location) {
+    const OperatorDef& def = *op.def;
+    const OpSchema& schema = *op.schema;
+    check_count(def.input_size(), schema.min_inputs(), schema.max_inputs(), "input", location);
+    check_count(def.output_size(), schema.min_outputs(), schema.max_outputs(), "output", location);
+    for (const OpSchema::Alias& pair : schema.inplace_pairs()) {
+      if (!pair.enforced || pair.output >= def.output_size() || pair.input >= def.input_size()) {
+        continue;
+      }
+      if (def.input(pair.input) != def.output(pair.output)) {
+        problems_.add(location, fmt::format("output {} must be in place with input {}: expected "
+                                            "'{}', found '{}'",
+                                            pair.output, pair.input, def.input(pair.input),
+                                            def.output(pair.output)));
+      }
+    }
+    std::unordered_set<std::string> seen;
+    for (const std::string& name : def.output()) {
+      if (name.empty()) problems_.add(location, "an output has no name");
+      if (!seen.insert(name).second) {
+        problems_.add(location, fmt::format("writes '{}' twice", name));
+      }
+    }
+  }
+
+  void check_arguments(const Op& op, const OpLocation& location) {
+    Args args = op.args();
+    for (std::string& problem : args.problems()) problems_.add(location, std::move(problem));
+    std::vector<std::string> declared;
+    for (const ArgSpec& spec : op.schema->args()) declared.push_back(spec.name);
+    for (const std::string& name : args.unknown()) {
+      std::string text =
+          fmt::format("unknown argument '{}'{}", name, did_you_mean(name, declared));
+      if (options_.strict) {
+        problems_.add(location, std::move(text));
+      } else if (options_.warn && warned_.insert(op.type() + "/" + name).second) {
+        options_.warn(fmt::format("{}: {}; it is ignored", describe(location), text));
+      }
+    }
+  }
+
+  std::vector<std::string> known_names() const {
+    std::vector<std::string> names(declared_.begin(), declared_.end());
+    for (const auto& [name, slot] : graph_.slots) names.push_back(name);
+    return names;
+  }
+
+  const NetDef& net_;
+  const BuildOptions& options_;
+  Problems problems_;
+  Graph graph_;
+  std::unordered_set<std::string> declared_;
+  std::unordered_set<std::string> warned_;
+};
+
+}  // namespace
+
+Graph build_graph(const NetDef& net, const BuildOptions& options) {
+  return Builder(net, options).build();
+}
+
+NetDef to_net(const Graph& graph) {
+  NetDef net = *graph.header;
+  for (const Op& op : graph.ops) *net.add_op() = *op.def;
+  return net;
+}
+
+ValueId Graph::last(std::string_view name) const {
+  auto found = slots.find(name);
+  return found == slots.end() ? kNone : found->second.last;
+}
+
+OpLocation Graph::locate(const Op& op) const {
+  return {name, op.name, op.schema != nullptr ? op.type() : "", op.position};
+}
+
+Op Graph::make_op(std::string_view type, Device device, std::vector<ValueId> inputs,
+                  std::vector<ValueId> outputs) {
+  Op op;
+  op.schema = &get_schema(type);
+  op.def = std::make_shared<OperatorDef>();
+  op.origin = origins++;
+  op.name = values[outputs.empty() ? inputs.front() : outputs.front()].name;
+  op.device = device;
+  op.inputs = std::move(inputs);
+  op.outputs = std::move(outputs);
+  return op;
+}
+
+ValueId Graph::add_value(Value value) {
+  values.push_back(std::move(value));
+  return static_cast<ValueId>(values.size() - 1);
+}
+
+void Graph::relink() {
+  std::erase_if(ops, [](const Op& op) { return op.schema == nullptr; });
+  for (Value& value : values) {
+    value.producer = kNone;
+    value.consumers.clear();
+  }
+  for (OpId id = 0; id < static_cast<OpId>(ops.size()); ++id) {
+    for (ValueId value : ops[id].inputs) {
+      std::vector<OpId>& consumers = values[value].consumers;
+      if (consumers.empty() || consumers.back() != id) consumers.push_back(id);
+    }
+    for (ValueId value : ops[id].outputs) {
+      if (value != kNone) values[value].producer = id;
+    }
+  }
+}
+
+}  // namespace headrace::graph
