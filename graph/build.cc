@@ -103,10 +103,9 @@ class Builder {
     auto found = graph_.slots.find(name);
     if (found != graph_.slots.end()) return found->second.last;
     if (!declared_.empty() && !declared_.contains(name)) {
-      problems_.add(location,
-                    fmt::format("reads blob '{}', which no earlier operator writes and "
-                                "external_input does not declare{}",
-                                name, did_you_mean(name, known_names())));
+      problems_.add(location, fmt::format("reads blob '{}', which no earlier operator writes and "
+                                          "external_input does not declare{}",
+                                          name, did_you_mean(name, known_names())));
     }
     ValueId id = graph_.add_value({.name = name});
     graph_.slots[name] = {.first = id, .last = id};
@@ -124,8 +123,10 @@ class Builder {
   Device device_of(const DeviceOption& device, const OpLocation& location) {
     constexpr int kCuda = 1;
     switch (device.device_type()) {
-      case 0: return Device{};
-      case kCuda: return Device{DeviceKind::kCuda, device.device_id()};
+      case 0:
+        return Device{};
+      case kCuda:
+        return Device{DeviceKind::kCuda, device.device_id()};
       default:
         problems_.add(location,
                       fmt::format("device_type {} is neither CPU (0) nor CUDA (1), the devices "
@@ -137,7 +138,7 @@ class Builder {
 
   void check_count(int count, int least, int most, std::string_view what, const OpLocation& at) {
     if (count >= least && count <= most) return;
-    std::string range = least == most ? fmt::format("{}", least)
+    std::string range = least == most             ? fmt::format("{}", least)
                         : most == OpSchema::kMany ? fmt::format("at least {}", least)
                                                   : fmt::format("{} to {}", least, most);
     problems_.add(at, fmt::format("expected {} {}s, found {}", range, what, count));
@@ -174,8 +175,7 @@ class Builder {
     std::vector<std::string> declared;
     for (const ArgSpec& spec : op.schema->args()) declared.push_back(spec.name);
     for (const std::string& name : args.unknown()) {
-      std::string text =
-          fmt::format("unknown argument '{}'{}", name, did_you_mean(name, declared));
+      std::string text = fmt::format("unknown argument '{}'{}", name, did_you_mean(name, declared));
       if (options_.strict) {
         problems_.add(location, std::move(text));
       } else if (options_.warn && warned_.insert(op.type() + "/" + name).second) {

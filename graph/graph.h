@@ -64,7 +64,7 @@ class Graph {
  public:
   std::string name;
   std::shared_ptr<const NetDef> header;  // the net without its operators: arguments, type, hints
-  std::vector<Op> ops;  // in an order that respects all dependencies
+  std::vector<Op> ops;                   // in an order that respects all dependencies
   std::vector<Value> values;
   std::map<std::string, SlotUse, std::less<>> slots;
   std::vector<std::string> external_inputs;   // as declared
@@ -88,7 +88,8 @@ class Graph {
 struct BuildOptions {
   /// Refuse arguments that no schema declares (nets made by builders) instead of warning.
   bool strict = false;
-  /// Receives one line per oddity that is tolerated, e.g. an unknown argument with the nearest name.
+  /// Receives one line per oddity that is tolerated, e.g. an unknown argument with the nearest
+  /// name.
   std::function<void(const std::string&)> warn;
 };
 

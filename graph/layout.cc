@@ -82,10 +82,13 @@ class LayoutPass {
   Layout choose(const Op& op) const {
     if (op.kind != OpKind::kOperator) return Layout::kPlain;
     switch (op.schema->layout_policy()) {
-      case LayoutPolicy::kPlain: return Layout::kPlain;
-      case LayoutPolicy::kPrefers: return is_nchw(op) ? Layout::kChannelsLast : Layout::kPlain;
+      case LayoutPolicy::kPlain:
+        return Layout::kPlain;
+      case LayoutPolicy::kPrefers:
+        return is_nchw(op) ? Layout::kChannelsLast : Layout::kPlain;
       case LayoutPolicy::kFollows:
-      case LayoutPolicy::kFollowsUneven: return follow(op);
+      case LayoutPolicy::kFollowsUneven:
+        return follow(op);
     }
     return Layout::kPlain;
   }
@@ -138,6 +141,8 @@ class LayoutPass {
 
 }  // namespace
 
-void assign_layouts(Graph& graph, const Interface& interface) { LayoutPass(graph, interface).run(); }
+void assign_layouts(Graph& graph, const Interface& interface) {
+  LayoutPass(graph, interface).run();
+}
 
 }  // namespace headrace::graph

@@ -25,9 +25,8 @@ size_t serial_bound(std::span<const Lifetime> lifetimes, int nodes) {
 }  // namespace
 
 bool is_before(const Lifetime& a, const Lifetime& b, const Reachability& order) {
-  return std::ranges::all_of(a.users, [&](int last) {
-    return std::ranges::all_of(b.users, [&](int first) { return order.reaches(last, first); });
-  });
+  return std::ranges::all_of(a.users,
+                             [&](int user) { return order.reaches(user, b.users.front()); });
 }
 
 Placement place(std::span<const Lifetime> lifetimes, const Reachability& order) {

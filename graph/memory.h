@@ -10,10 +10,10 @@
 namespace headrace::graph {
 
 /// One block of memory that is needed from the node that writes it first until all its users are
-/// done. `users` includes every node that writes or reads it, the first writer too.
+/// done. `users` includes every node that writes or reads it.
 struct Lifetime {
   size_t bytes = 0;
-  std::vector<int> users;  // node numbers, ascending
+  std::vector<int> users;  // node numbers, ascending; the first comes before all others
 };
 
 /// Places in one arena.
@@ -33,8 +33,8 @@ bool is_before(const Lifetime& a, const Lifetime& b, const Reachability& order);
 /// Adds no dependencies.
 Placement place(std::span<const Lifetime> lifetimes, const Reachability& order);
 
-/// Throws kInternal naming two lifetimes that overlap in memory and may be alive together. Shares no
-/// code with place().
+/// Throws kInternal naming two lifetimes that overlap in memory and may be alive together. Shares
+/// no code with place().
 void check_placement(std::span<const Lifetime> lifetimes, const Reachability& order,
                      const Placement& placement);
 

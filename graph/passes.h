@@ -46,7 +46,8 @@ void infer_types(Graph& graph, const InputTypes& inputs, bool complete);
 /// Replaces operators by the parts their schema splits them into (convolution gradients).
 void split_operators(Graph& graph);
 
-/// Drops what contributes to no output, no state and no effect, and marks outputs that nobody reads.
+/// Drops what contributes to no output, no state and no effect, and marks outputs that nobody
+/// reads.
 void prune(Graph& graph, const Interface& interface);
 
 /// An operator that overwrites a state it reads, without being able to work in place, writes to a

@@ -17,7 +17,8 @@ void Problems::add(const OpLocation& location, std::string message) {
 void Problems::throw_if_any() const {
   if (lines_.empty()) return;
   constexpr size_t kMost = 50;
-  std::string text = lines_.size() == 1 ? lines_.front() : fmt::format("{} problems:", lines_.size());
+  std::string text =
+      lines_.size() == 1 ? lines_.front() : fmt::format("{} problems:", lines_.size());
   if (lines_.size() > 1) {
     for (size_t i = 0; i < std::min(lines_.size(), kMost); ++i) text += "\n  - " + lines_[i];
     if (lines_.size() > kMost) text += fmt::format("\n  - and {} more", lines_.size() - kMost);

@@ -17,7 +17,8 @@ class Reachability {
   /// True when there is a path from `from` to `to`; false for a node and itself.
   bool reaches(int from, int to) const {
     return (bits_[static_cast<size_t>(from) * words_ + static_cast<size_t>(to) / 64] >>
-            (static_cast<size_t>(to) % 64) & 1) != 0;
+                (static_cast<size_t>(to) % 64) &
+            1) != 0;
   }
 
  private:

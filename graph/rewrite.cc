@@ -82,4 +82,3 @@ void protect_state(Graph& graph, const Interface& interface) {
 }
 
 }  // namespace headrace::graph
-

@@ -1,0 +1,146 @@
+#include "graph/storage.h"
+
+#include <algorithm>
+
+namespace headrace::graph {
+namespace {
+
+class StoragePlanner {
+ public:
+  StoragePlanner(const Graph& graph, const Interface& interface, const Reachability& order)
+      : graph_(graph), interface_(interface), order_(order) {}
+
+  StoragePlan plan(const std::vector<size_t>& scratch_bytes) {
+    classify();
+    for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) share(id);
+    place_blocks(scratch_bytes);
+    return std::move(plan_);
+  }
+
+ private:
+  void classify() {
+    plan_.places.resize(graph_.values.size());
+    std::map<std::string, int, std::less<>> input_index;
+    for (size_t i = 0; i < interface_.inputs.size(); ++i) {
+      input_index[interface_.inputs[i].name] = static_cast<int>(i);
+    }
+    std::vector<bool> output(graph_.values.size(), false);
+    for (const auto& [name, value] : interface_.outputs) output[value] = true;
+    for (ValueId id = 0; id < static_cast<ValueId>(graph_.values.size()); ++id) {
+      const Value& value = graph_.values[id];
+      Place& place = plan_.places[id];
+      place.root = id;
+      auto input = input_index.find(value.name);
+      const bool external = value.producer == kNone && input != input_index.end() &&
+                            interface_.inputs[input->second].value == id;
+      const bool state = input != input_index.end() && interface_.inputs[input->second].state;
+      if (external || (state && value.producer != kNone)) {
+        place.storage = value.handle ? Storage::kHandle : Storage::kInput;
+        place.index = input->second;
+      } else if (value.producer == kNone) {
+        place.storage = Storage::kNone;
+      } else if (value.handle) {
+        place.storage = Storage::kHandle;
+      } else if (!value.type.complete() || value.type.dtype == DType::kString) {
+        place.storage = Storage::kDynamic;
+      } else {
+        place.storage = output[id] ? Storage::kOutput : Storage::kArena;
+      }
+    }
+    groups_.resize(graph_.values.size());
+    for (ValueId id = 0; id < static_cast<ValueId>(graph_.values.size()); ++id) {
+      if (plan_.places[id].storage == Storage::kArena) groups_[id] = users_of(graph_.values[id]);
+    }
+  }
+
+  static std::vector<int> users_of(const Value& value) {
+    std::vector<int> users = {value.producer};
+    users.insert(users.end(), value.consumers.begin(), value.consumers.end());
+    return users;
+  }
+
+  /// Lets the outputs of an operator take over the storage of its inputs.
+  void share(OpId id) {
+    const Op& op = graph_.ops[id];
+    for (const OpSchema::Alias& pair : op.schema->views()) try_share(id, pair, /*view=*/true);
+    for (const OpSchema::Alias& pair : op.schema->inplace_pairs()) try_share(id, pair, false);
+  }
+
+  void try_share(OpId id, const OpSchema::Alias& pair, bool view) {
+    const Op& op = graph_.ops[id];
+    if (pair.input >= static_cast<int>(op.inputs.size()) ||
+        pair.output >= static_cast<int>(op.outputs.size())) {
+      return;
+    }
+    const ValueId in = op.inputs[pair.input];
+    const ValueId out = op.outputs[pair.output];
+    if (out == kNone || plan_.places[in].storage != Storage::kArena ||
+        plan_.places[out].storage != Storage::kArena || plan_.places[out].root != out) {
+      return;
+    }
+    const Value& from = graph_.values[in];
+    const Value& to = graph_.values[out];
+    if (from.type.dtype != to.type.dtype || from.type.shape->numel() != to.type.shape->numel() ||
+        (from.layout != to.layout)) {
+      return;
+    }
+    if (view && from.layout != Layout::kPlain) return;
+    const ValueId root = plan_.places[in].root;
+    // A view changes nothing, so later readers of the input may go on; an operator in place must be
+    // the last user. A view's storage may be overwritten in place later by the same rule.
+    if (!view) {
+      if (std::ranges::count(op.inputs, in) > 1) return;
+      for (int user : groups_[root]) {
+        if (user != id && !order_.reaches(user, id)) return;
+      }
+    }
+    plan_.places[out].root = root;
+    std::vector<int> users = users_of(to);
+    groups_[root].insert(groups_[root].end(), users.begin(), users.end());
+    groups_[out].clear();
+  }
+
+  void place_blocks(const std::vector<size_t>& scratch_bytes) {
+    std::vector<ValueId> roots;
+    for (ValueId id = 0; id < static_cast<ValueId>(graph_.values.size()); ++id) {
+      if (groups_[id].empty()) continue;
+      std::vector<int>& users = groups_[id];
+      std::ranges::sort(users);
+      users.erase(std::ranges::unique(users).begin(), users.end());
+      const Value& value = graph_.values[id];
+      size_t bytes = static_cast<size_t>(value.type.shape->numel()) * size_of(value.type.dtype);
+      plan_.lifetimes.push_back({bytes, users});
+      plan_.names.push_back(value.name);
+      roots.push_back(id);
+    }
+    const size_t values = plan_.lifetimes.size();
+    for (OpId id = 0; id < static_cast<OpId>(scratch_bytes.size()); ++id) {
+      plan_.lifetimes.push_back({scratch_bytes[id], {id}});
+      plan_.names.push_back(graph_.ops[id].name + " scratch");
+    }
+    plan_.placement = headrace::graph::place(plan_.lifetimes, order_);
+    for (size_t i = 0; i < values; ++i) {
+      plan_.places[roots[i]].offset = plan_.placement.offsets[i];
+    }
+    for (Place& place : plan_.places) {
+      if (place.storage == Storage::kArena) place.offset = plan_.places[place.root].offset;
+    }
+    plan_.scratch_offset.assign(plan_.placement.offsets.begin() + static_cast<int64_t>(values),
+                                plan_.placement.offsets.end());
+  }
+
+  const Graph& graph_;
+  const Interface& interface_;
+  const Reachability& order_;
+  StoragePlan plan_;
+  std::vector<std::vector<int>> groups_;  // users of the storage that a value owns
+};
+
+}  // namespace
+
+StoragePlan plan_storage(const Graph& graph, const Interface& interface, const Reachability& order,
+                         const std::vector<size_t>& scratch_bytes) {
+  return StoragePlanner(graph, interface, order).plan(scratch_bytes);
+}
+
+}  // namespace headrace::graph

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/memory.h"
+#include "graph/passes.h"
+#include "graph/reachability.h"
+
+namespace headrace::graph {
+
+/// Where the elements of a value stand during a run.
+enum class Storage : uint8_t {
+  kNone,     // nobody reads it
+  kArena,    // at an offset of the run's arena
+  kInput,    // in the buffer of a workspace slot: inputs, and all versions of a state
+  kOutput,   // in a buffer of its own, handed to the workspace slot at the end of the run
+  kDynamic,  // shape known only during the run: from the run's pool
+  kHandle,   // a blob, not a tensor
+};
+
+struct Place {
+  Storage storage = Storage::kNone;
+  size_t offset = 0;  // kArena
+  int index = kNone;  // kInput, kHandle from outside: Interface::inputs; kOutput and others: kNone
+  ValueId root = kNone;  // the value whose storage this one shares (itself when it has its own)
+};
+
+/// The memory of a plan. Values share storage along in-place operators and views where every other
+/// reader is done before, and blocks share addresses where their lifetimes exclude each other.
+struct StoragePlan {
+  std::vector<Place> places;           // per value
+  std::vector<size_t> scratch_offset;  // per operator
+  Placement placement;
+  std::vector<Lifetime> lifetimes;  // what was placed, for the checker and for reports
+  std::vector<std::string> names;   // of the lifetimes
+};
+
+StoragePlan plan_storage(const Graph& graph, const Interface& interface, const Reachability& order,
+                         const std::vector<size_t>& scratch_bytes);
+
+}  // namespace headrace::graph
