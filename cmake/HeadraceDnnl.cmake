@@ -39,6 +39,12 @@ function(headrace_find_dnnl prefix found)
     target_compile_definitions(headrace::dnnl INTERFACE HEADRACE_DNNL_TBB=0)
   endif()
   set(${found} TRUE PARENT_SCOPE)
+
+  # What an installed headrace has to bring along.
+  if(prefix)
+    set(headrace_dnnl_files ${prefix}/lib/libdnnl.so.3 ${prefix}/lib/libdnnl.so.3.2
+      ${prefix}/lib/libdnnl_fastmem.so PARENT_SCOPE)
+  endif()
 endfunction()
 
 if(NOT HEADRACE_DNNL MATCHES "^(auto|tbb|system)$")

@@ -37,9 +37,17 @@ function(headrace_folder name)
   set_property(GLOBAL APPEND PROPERTY HEADRACE_FOLDERS headrace_${name})
 endfunction()
 
-# One shared library of all folders declared so far.
+# One shared library of all folders declared so far. Inside the build its users also see what the
+# folders link to, because tests and benchmarks look behind the public headers.
 function(headrace_link_library)
   get_property(folders GLOBAL PROPERTY HEADRACE_FOLDERS)
   add_library(headrace SHARED)
-  target_link_libraries(headrace PRIVATE headrace_options PUBLIC ${folders})
+  add_library(headrace::headrace ALIAS headrace)
+  target_link_libraries(headrace
+    PRIVATE headrace_options ${folders}
+    PUBLIC fmt::fmt protobuf::libprotobuf
+    INTERFACE "$<BUILD_INTERFACE:${folders}>")
+  target_compile_features(headrace PUBLIC cxx_std_20)
+  set_target_properties(headrace PROPERTIES VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()

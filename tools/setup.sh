@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Installs what headrace is built from. Run it as often as you like: what is there stays.
 #
-#   tools/setup.sh
+#   tools/setup.sh           all that building, testing and the quickstart need
+#   tools/setup.sh --tsan    also oneTBB for the preset "tsan"
+#   tools/setup.sh --cuda    also a CUDA toolkit, where there is none
+#   tools/setup.sh --bench   also the frameworks that benchmarks compare with
 #
 # Debian packages go into the system (root, or sudo without a password); everything else goes into
 # .deps/ of this checkout, or into $HEADRACE_DEPS where that is set.
@@ -28,13 +31,15 @@ pip_tool() {
   "$deps/pip/bin/pip" --quiet --disable-pip-version-check "$@"
 }
 
-for part in apt onednn; do
+for part in apt onednn tsan cuda bench; do
   # shellcheck source=/dev/null
   source "$root/tools/setup/$part.sh"
 done
 
+extras=()
 for option in "$@"; do
   case $option in
+    --tsan | --cuda | --bench) extras+=("${option#--}") ;;
     -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) fail "unknown option $option; see tools/setup.sh --help" ;;
   esac
@@ -45,4 +50,5 @@ exec 9>"$deps/.lock"
 flock 9
 install_packages "$root/tools/setup/packages.txt"
 install_onednn
+for extra in "${extras[@]}"; do "install_$extra"; done
 say "everything is in place"

@@ -1,0 +1,19 @@
+// main() of the test programs that need a GPU: without one the tests count as skipped, or as failed
+// where HEADRACE_NEEDS_GPU is set.
+#include <cstdio>
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "core/cuda/backend.h"
+
+int main(int argc, char** argv) {
+  constexpr int kSkipped = 77;
+  ::testing::InitGoogleTest(&argc, argv);
+  if (!::testing::GTEST_FLAG(list_tests) && headrace::cuda::device_count() == 0) {
+    const bool needed = std::getenv("HEADRACE_NEEDS_GPU") != nullptr;
+    std::puts("there is no GPU that CUDA can use");
+    return needed ? EXIT_FAILURE : kSkipped;
+  }
+  return RUN_ALL_TESTS();
+}
