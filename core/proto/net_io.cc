@@ -11,6 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/file_bytes.h"
+#include "core/file_kind.h"
 #include "core/proto/damage.h"
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net.pb.h"
@@ -77,7 +78,7 @@ bool reads_as_other(std::string_view content) {
 // What content that is no `Message` is instead, as the end of an error message.
 template <typename Message>
 std::string guess(std::string_view content) {
-  std::string_view kind = recognise_foreign(content);
+  std::string_view kind = file_kind(content);
   if (!kind.empty()) return fmt::format("; it looks like {}", kind);
   if (content.size() > kMaxGuessBytes) return {};
   if (reads_as_other<NetDef, Message>(content))

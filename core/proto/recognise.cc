@@ -1,7 +1,6 @@
 #include "core/proto/recognise.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -10,41 +9,6 @@
 
 namespace headrace {
 namespace {
-
-using namespace std::string_view_literals;
-
-struct Magic {
-  size_t offset;
-  std::string_view bytes;
-  std::string_view kind;
-};
-
-constexpr std::array kMagics = {
-    Magic{0, "version https://git-lfs"sv, "a Git LFS pointer, not the file itself (git lfs pull)"},
-    Magic{0, "\xff\xd8\xff"sv, "a JPEG image"},
-    Magic{0, "\x89PNG"sv, "a PNG image"},
-    Magic{0, "GIF8"sv, "a GIF image"},
-    Magic{0,
-          "\x7f"
-          "ELF"sv,
-          "an ELF binary"},
-    Magic{0, "\x93NUMPY"sv, "a NumPy array"},
-    Magic{0, "PK\x03\x04"sv, "a ZIP archive (.npz or PyTorch file)"},
-    Magic{0, "\x1f\x8b"sv, "a gzip file"},
-    Magic{0, "\x28\xb5\x2f\xfd"sv, "a Zstandard file"},
-    Magic{0,
-          "\xfd"
-          "7zXZ"sv,
-          "an xz file"},
-    Magic{257, "ustar"sv, "a tar archive"},
-    Magic{0, "\x89HDF"sv, "an HDF5 file"},
-    Magic{0, "SQLite format 3"sv, "an SQLite database"},
-    Magic{0, "%PDF"sv, "a PDF document"},
-    Magic{0, "<!DOCTYPE"sv, "an HTML page"},
-    Magic{0, "<html"sv, "an HTML page"},
-    Magic{0, "#!"sv, "a script"},
-    Magic{0, "{"sv, "a JSON file"},
-};
 
 // A message that was taken for a string shows as control characters: its tags and lengths.
 bool is_name(std::string_view text) {
@@ -124,15 +88,6 @@ std::string find_implausible(const TensorProtos& tensors) {
 std::string find_implausible(const BlobProto& blob) {
   if (!is_name(blob.name())) return "name is no text";
   if (!is_name(blob.type())) return "type is no text";
-  return {};
-}
-
-std::string_view recognise_foreign(std::string_view content) {
-  for (const Magic& magic : kMagics) {
-    if (content.size() > magic.offset && content.substr(magic.offset).starts_with(magic.bytes)) {
-      return magic.kind;
-    }
-  }
   return {};
 }
 

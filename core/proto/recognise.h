@@ -20,7 +20,4 @@ std::string find_implausible(const MetaNetDef& model);
 std::string find_implausible(const TensorProtos& tensors);
 std::string find_implausible(const BlobProto& blob);
 
-/// Names the kind of file that `content` begins like ("a JPEG image"), or gives an empty string.
-std::string_view recognise_foreign(std::string_view content);
-
 }  // namespace headrace
