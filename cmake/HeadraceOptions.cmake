@@ -26,7 +26,7 @@ if(CCACHE)
 endif()
 
 # The instruction set of our own code; oneDNN chooses its own at run time. The default is what every
-# x86 server since 2015 has (AVX2, FMA), so that one binary serves a whole cluster and rounds the
+# x86 server since 2017 has (AVX2, FMA), so that one binary serves a whole cluster and rounds the
 # same on every rank. "native" is for one machine, and empty for the compiler's default.
 set(default_march "")
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")

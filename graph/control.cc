@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/proto/net.pb.h"
 #include "core/registry.h"
 
 namespace headrace::graph {

@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "core/proto/net.pb.h"
 #include "graph/graph.h"
+
+namespace headrace {
+class OperatorDef;
+}
 
 namespace headrace::graph {
 
