@@ -20,12 +20,16 @@ Argument& fresh_arg(OperatorDef& def, std::string_view name) {
 
 GradientContext::GradientContext(const OpSchema& schema, const OperatorDef& forward,
                                  std::vector<std::string> output_gradients,
-                                 std::vector<bool> wanted)
+                                 std::vector<bool> wanted, NameFn name_gradient)
     : schema_(schema),
       forward_(forward),
       output_gradients_(std::move(output_gradients)),
       wanted_(std::move(wanted)),
+      name_gradient_(std::move(name_gradient)),
       input_gradients_(forward.input_size()),
+      owned_(forward.input_size()),
+      reads_in_(forward.input_size()),
+      reads_out_(forward.output_size()),
       operators_(std::make_unique<std::vector<OperatorDef>>()) {}
 
 GradientContext::~GradientContext() = default;
@@ -36,9 +40,15 @@ int GradientContext::inputs() const { return forward_.input_size(); }
 
 int GradientContext::outputs() const { return forward_.output_size(); }
 
-const std::string& GradientContext::in(int i) const { return forward_.input(i); }
+const std::string& GradientContext::in(int i) const {
+  reads_in_[i] = true;
+  return forward_.input(i);
+}
 
-const std::string& GradientContext::out(int i) const { return forward_.output(i); }
+const std::string& GradientContext::out(int i) const {
+  reads_out_[i] = true;
+  return forward_.output(i);
+}
 
 const std::string& GradientContext::dout(int i) const {
   require(has_dout(i), ErrorCode::kInvalidNet,
@@ -48,17 +58,25 @@ const std::string& GradientContext::dout(int i) const {
 }
 
 std::string GradientContext::din(int i) {
-  // The gradient pass sums the gradients of a blob that is read twice; until then their names
-  // differ.
-  std::string name = forward_.input(i) + "_grad";
-  if (std::ranges::find(input_gradients_, name) != input_gradients_.end()) {
-    name += "_of_input_" + std::to_string(i);
+  if (owned_[i]) return input_gradients_[i];
+  std::string name;
+  if (name_gradient_) {
+    name = name_gradient_(i);
+  } else {
+    name = forward_.input(i) + "_grad";
+    if (std::ranges::find(input_gradients_, name) != input_gradients_.end()) {
+      name += "_of_input_" + std::to_string(i);
+    }
   }
   input_gradients_[i] = name;
+  owned_[i] = true;
   return name;
 }
 
-void GradientContext::pass(int i, std::string name) { input_gradients_[i] = std::move(name); }
+void GradientContext::pass(int i, std::string name) {
+  input_gradients_[i] = std::move(name);
+  owned_[i] = false;
+}
 
 OperatorDef& GradientContext::op(std::string_view type, std::vector<std::string> inputs,
                                  std::vector<std::string> outputs) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -13,10 +14,15 @@ namespace headrace {
 /// Names of gradients follow Caffe2: `<blob>_grad`.
 class GradientContext {
  public:
+  /// Gives the name of the blob for the gradient of input i; called once for each.
+  using NameFn = std::function<std::string(int input)>;
+
   /// `output_gradients[i]` is the blob with the gradient of output i, "" when none arrives.
-  /// `wanted[i]` says whether the gradient of input i is asked for.
+  /// `wanted[i]` says whether the gradient of input i is asked for. Without a NameFn gradients are
+  /// called `<blob>_grad`, and `<blob>_grad_of_input_<i>` where a blob is read twice.
   GradientContext(const OpSchema& schema, const OperatorDef& forward,
-                  std::vector<std::string> output_gradients, std::vector<bool> wanted);
+                  std::vector<std::string> output_gradients, std::vector<bool> wanted,
+                  NameFn name_gradient = nullptr);
   ~GradientContext();
 
   const OperatorDef& def() const { return forward_; }
@@ -24,6 +30,9 @@ class GradientContext {
   int inputs() const;
   int outputs() const;
 
+  /// The forward operand as gradient operators read it. Asking counts as a need of that value: the
+  /// gradient pass refuses a net that has overwritten it by then (for an in-place operator in(0) is
+  /// overwritten by out(0), although their names are the same).
   const std::string& in(int i) const;
   const std::string& out(int i) const;
   /// Gradient of output i. Throws kInvalidNet when no gradient arrives there; ask has_dout() first
@@ -46,13 +55,21 @@ class GradientContext {
   const std::vector<OperatorDef>& operators() const;
   /// Gradient of each input; "" where none was made.
   const std::vector<std::string>& input_gradients() const { return input_gradients_; }
+  /// Whether that gradient is a blob of its own, named by din(), and not one handed to pass().
+  bool owns_gradient(int i) const { return owned_[i]; }
+  bool reads_in(int i) const { return reads_in_[i]; }
+  bool reads_out(int i) const { return reads_out_[i]; }
 
  private:
   const OpSchema& schema_;
   const OperatorDef& forward_;
   std::vector<std::string> output_gradients_;
   std::vector<bool> wanted_;
+  NameFn name_gradient_;
   std::vector<std::string> input_gradients_;
+  std::vector<bool> owned_;
+  mutable std::vector<bool> reads_in_;
+  mutable std::vector<bool> reads_out_;
   std::unique_ptr<std::vector<OperatorDef>> operators_;
 };
 
