@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/npy_header.h"
+#include "tests/core/element_pattern.h"
 #include "tests/support/disk_full.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
@@ -20,6 +21,8 @@ namespace {
 
 using testing::DiskFull;
 using testing::expect_error;
+using testing::pattern;
+using testing::pattern_tensor;
 using testing::read_file;
 using testing::TempFolder;
 using testing::write_file;
@@ -27,15 +30,6 @@ using testing::write_file;
 const std::filesystem::path kData = HEADRACE_SOURCE_DIR "/tests/data/npy";
 
 Tensor read_data(const std::string& name) { return read_npy(kData / (name + ".npy")); }
-
-// Element i as make.py defines it.
-template <typename T>
-T expected_element(int64_t i) {
-  if constexpr (std::is_same_v<T, bool>) return i % 2 == 1;
-  if constexpr (std::is_floating_point_v<T>)
-    return static_cast<T>(0.75 * static_cast<double>(i - 2));
-  return static_cast<T>(std::is_signed_v<T> ? 3 * i - 4 : 3 * i);
-}
 
 template <typename T>
 class NpyOf : public ::testing::Test {};
@@ -51,7 +45,7 @@ TYPED_TEST(NpyOf, ReadsWhatNumPyWrote) {
     EXPECT_EQ(tensor.shape(), shape);
     const auto elements = tensor.data<TypeParam>();
     for (int64_t i = 0; i < tensor.numel(); ++i) {
-      EXPECT_EQ(elements[i], expected_element<TypeParam>(i)) << type << suffix << ' ' << i;
+      EXPECT_EQ(elements[i], pattern<TypeParam>(i)) << type << suffix << ' ' << i;
     }
   }
 }
@@ -60,10 +54,7 @@ TYPED_TEST(NpyOf, RoundTrip) {
   const TempFolder folder;
   for (const Shape& shape :
        {Shape{}, Shape{7}, Shape{2, 3}, Shape{3, 0, 2}, Shape{1, 2, 1, 2, 1, 3, 1, 2}}) {
-    Tensor tensor(shape, dtype_of<TypeParam>());
-    for (int64_t i = 0; i < tensor.numel(); ++i) {
-      tensor.data<TypeParam>()[i] = expected_element<TypeParam>(i);
-    }
+    const Tensor tensor = pattern_tensor<TypeParam>(shape);
     write_npy(tensor, folder / "a.npy");
     const Tensor back = read_npy(folder / "a.npy");
     EXPECT_EQ(back.desc(), tensor.desc());
