@@ -1,5 +1,11 @@
 #include "core/dtype.h"
 
+#include <array>
+#include <string>
+
+#include "core/error.h"
+#include "core/text.h"
+
 namespace headrace {
 
 size_t size_of(DType type) {
@@ -57,6 +63,19 @@ std::string_view name_of(DType type) {
       return "string";
   }
   return "undefined";
+}
+
+DType parse_dtype(std::string_view name) {
+  static constexpr std::array kTypes{DType::kFloat32,  DType::kFloat64, DType::kFloat16,
+                                     DType::kBFloat16, DType::kInt8,    DType::kUInt8,
+                                     DType::kInt16,    DType::kUInt16,  DType::kInt32,
+                                     DType::kInt64,    DType::kBool,    DType::kString};
+  std::vector<std::string> names;
+  for (DType type : kTypes) {
+    if (name_of(type) == name) return type;
+    names.emplace_back(name_of(type));
+  }
+  fail(ErrorCode::kInvalidArgument, "'{}' is no element type{}", name, did_you_mean(name, names));
 }
 
 bool is_floating(DType type) {

@@ -31,6 +31,9 @@ size_t size_of(DType type);
 /// "float32", "int64", ... as NumPy spells them.
 std::string_view name_of(DType type);
 
+/// The inverse. Throws kInvalidArgument for any other name.
+DType parse_dtype(std::string_view name);
+
 bool is_floating(DType type);
 
 /// The DType of a C++ type; float16 and bfloat16 have no C++ type here and are handled as raw bits.

@@ -1,6 +1,8 @@
 #include "core/shape.h"
 
 #include <algorithm>
+#include <charconv>
+#include <vector>
 
 #include <fmt/ranges.h>
 
@@ -51,6 +53,23 @@ bool Shape::operator==(const Shape& other) const {
 
 std::string Shape::to_string() const {
   return rank_ == 0 ? "()" : fmt::format("{}", fmt::join(dims(), "x"));
+}
+
+Shape Shape::parse(std::string_view text) {
+  if (text == "()") return {};
+  std::vector<int64_t> dims;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (;;) {
+    int64_t dim = 0;
+    auto [next, error] = std::from_chars(at, end, dim);
+    bool more = next != end && *next == 'x';
+    require(error == std::errc() && dim >= 0 && (next == end || more), ErrorCode::kInvalidArgument,
+            "'{}' is no shape; a shape reads like 32x3x224x224, that of a scalar ()", text);
+    dims.push_back(dim);
+    if (!more) return Shape(dims);
+    at = next + 1;
+  }
 }
 
 }  // namespace headrace

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace headrace {
 
@@ -37,6 +38,8 @@ class Shape {
 
   /// "2x3x224x224"; "()" for a scalar.
   std::string to_string() const;
+  /// The inverse. Throws kInvalidArgument for anything else.
+  static Shape parse(std::string_view text);
 
  private:
   void assign(std::span<const int64_t> dims);
