@@ -32,7 +32,8 @@ HEAVY = {
             ["core/thread_pool*.cc", "graph/executor*.cc", "graph/executor/*.cc"]),
     "oneDNN": (r"(oneapi/dnnl/)?dnnl.*", ["operators/*.cc", "operators/*dnnl*.h"]),
     "protobuf": (r"google/protobuf/.*|.*\.pb\.h",
-                 ["core/*.cc", "graph/*.cc", "net_builders/*.cc", "models/*.cc", "operators/*.cc"]),
+                 ["core/proto/*.h", "core/*.cc", "graph/*.cc", "net_builders/*.cc", "models/*.cc",
+                  "operators/*.cc", "data/*.cc"]),
     "verbs": (r"infiniband/.*|rdma/.*", ["comm_ops/*verbs*"]),
 }
 
@@ -72,6 +73,12 @@ def check_source(root, path):
         yield f"{file}:{len(lines)}: more than {MAX_LINES} lines; it is asking to be two"
     if path.suffix == ".h" and "#pragma once" not in lines:
         yield f"{file}:1: a header without #pragma once"
+    first_include = next((m.group(1) for m in map(INCLUDE.match, lines) if m), None)
+    own_header = path.with_suffix(".h")
+    if path.suffix == ".cc" and own_header.is_file() and folder in MAY_INCLUDE:
+        own = own_header.relative_to(root).as_posix()
+        if first_include != own:
+            yield f"{file}:1: {own} is not the first include, so nothing shows that it stands alone"
     for number, line in enumerate(lines, 1):
         include = INCLUDE.match(line)
         if include:

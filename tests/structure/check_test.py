@@ -56,6 +56,12 @@ class StructureCheck(unittest.TestCase):
         self.assert_wrong("core/a.h", "#pragma once\nusing namespace std;\n", "using namespace")
         self.assert_fine("core/a.cc", "using namespace std;\n")
 
+    def test_own_header_first(self):
+        tree = {"core/a.h": "#pragma once\n", "core/a.cc": '#include <map>\n#include "core/a.h"\n'}
+        self.assertEqual(len(violations(tree)), 1)
+        tree["core/a.cc"] = '#include "core/a.h"\n#include <map>\n'
+        self.assertEqual(violations(tree), [])
+
     def test_length(self):
         self.assert_fine("core/a.cc", "\n" * check.MAX_LINES)
         self.assert_wrong("core/a.cc", "\n" * (check.MAX_LINES + 1), "more than 500 lines")
