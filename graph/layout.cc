@@ -72,6 +72,13 @@ class LayoutPass {
     return op.schema->is_image_output(static_cast<int>(o), shape(op.outputs[o]));
   }
 
+  bool all_types_known(const Op& op) const {
+    auto known = [&](ValueId id) {
+      return id == kNone || graph_.values[id].handle || graph_.values[id].type.complete();
+    };
+    return std::ranges::all_of(op.inputs, known) && std::ranges::all_of(op.outputs, known);
+  }
+
   /// An operator with order NHWC states its images channels-last already, in the plain layout.
   static bool is_nchw(const Op& op) {
     const auto& specs = op.schema->args();
@@ -80,7 +87,7 @@ class LayoutPass {
   }
 
   Layout choose(const Op& op) const {
-    if (op.kind != OpKind::kOperator) return Layout::kPlain;
+    if (op.kind != OpKind::kOperator || !all_types_known(op)) return Layout::kPlain;
     switch (op.schema->layout_policy()) {
       case LayoutPolicy::kPlain:
         return Layout::kPlain;
@@ -103,7 +110,6 @@ class LayoutPass {
     for (size_t i = 0; i < op.inputs.size(); ++i) {
       const Value& value = graph_.values[op.inputs[i]];
       if (value.handle) continue;
-      if (!value.type.complete()) return Layout::kPlain;
       const Shape& shape = *value.type.shape;
       if (!op.schema->is_image_input(static_cast<int>(i), shape)) {
         if (op.schema->image_inputs().empty() && shape.numel() > 1) return Layout::kPlain;

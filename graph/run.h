@@ -12,14 +12,14 @@
 
 namespace headrace {
 
-class TraceRecorder;
+class Trace;
 
-struct RunOptions {
+struct RunSettings {
   /// Leave outputs in the workspace at the end of each step. Runs that go on side by side over one
   /// workspace switch it off and read output() instead.
   bool publish = true;
   uint64_t seed = 1;
-  TraceRecorder* trace = nullptr;
+  Trace* trace = nullptr;
 };
 
 /// The reusable state of one execution of a Plan over a Workspace: arena, counters, operand tables.
@@ -27,7 +27,7 @@ struct RunOptions {
 class Run {
  public:
   Run(std::shared_ptr<const Plan> plan, Workspace& workspace, ThreadPool& pool,
-      RunOptions options = {});
+      RunSettings settings = {});
   ~Run();
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;

@@ -15,7 +15,7 @@ namespace headrace {
 
 struct SessionOptions {
   CompileOptions compile;
-  RunOptions run;
+  RunSettings run;
   /// Refuse arguments that no schema declares.
   bool strict = false;
   /// Plans kept, one per signature of input shapes; the least recently used one goes first.

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <chrono>
+
+#include "core/proto/net.pb.h"
+#include "core/registry.h"
+#include "core/rng.h"
+#include "graph/plan.h"
+#include "graph/problems.h"
+
+namespace headrace {
+namespace {
+
+using graph::Graph;
+using graph::kNone;
+using graph::Op;
+using graph::OpId;
+using graph::Value;
+using graph::ValueId;
+
+/// What one core of a current server does, as far as choices in a plan depend on it. Fixed numbers,
+/// not measurements: every rank and every run must plan alike.
+constexpr double kFlopsPerNs = 40;
+constexpr double kBytesPerNs = 8;
+constexpr double kFixedNs = 200;
+/// Below this, handing parts to other threads costs more than it gains.
+constexpr double kWorthSplittingNs = 20'000;
+
+class Compiler {
+ public:
+  Compiler(const Graph& graph, const CompileOptions& options)
+      : plan_(std::make_shared<Plan>()), graph_(plan_->graph) {
+    plan_->graph = graph;
+    plan_->options = options;
+  }
+
+  std::shared_ptr<Plan> compile(const graph::InputTypes& inputs) {
+    graph::infer_types(graph_, inputs, /*complete=*/true);
+    plan_->interface = graph::find_interface(graph_, plan_->options.readable);
+    rewrite();
+    describe_values();
+    prepare_nodes();
+    plan_->edges = graph::find_edges(graph_, plan_->interface);
+    plan_memory();
+    build_schedule();
+    return plan_;
+  }
+
+ private:
+  void rewrite() {
+    for (const Op& op : graph_.ops) {
+      require(op.kind == graph::OpKind::kOperator, ErrorCode::kUnsupported,
+              "{} can be loaded and shown, but not run yet", op.type());
+    }
+    graph::guard_losses(graph_, plan_->options.finite, plan_->interface);
+    graph::protect_state(graph_, plan_->interface);
+    graph::split_operators(graph_);
+    graph::prune(graph_, plan_->interface);
+    if (plan_->options.channels_last) graph::assign_layouts(graph_, plan_->interface);
+  }
+
+  void describe_values() {
+    for (const Value& value : graph_.values) {
+      TensorDesc desc;
+      if (!value.handle && value.type.complete()) {
+        desc = {value.type.dtype, *value.type.shape, value.layout};
+      }
+      plan_->descs.push_back(desc);
+    }
+  }
+
+  bool is_dynamic(const Op& op) const {
+    auto unknown = [&](ValueId id) {
+      return id != kNone && !graph_.values[id].handle &&
+             plan_->descs[id].dtype == DType::kUndefined;
+    };
+    return std::ranges::any_of(op.inputs, unknown) || std::ranges::any_of(op.outputs, unknown);
+  }
+
+  std::vector<TensorDesc> descs_of(const std::vector<ValueId>& values) const {
+    std::vector<TensorDesc> descs;
+    for (ValueId id : values) descs.push_back(id == kNone ? TensorDesc{} : plan_->descs[id]);
+    return descs;
+  }
+
+  void prepare_nodes() {
+    graph::Problems problems(graph_.name);
+    for (const Op& op : graph_.ops) {
+      PlanNode node;
+      node.random_key = random_key(op.name);
+      for (size_t i = 0; i < op.outputs.size(); ++i) {
+        if (op.outputs[i] == kNone) continue;
+        node.wanted |= uint64_t{1} << i;
+        node.writes_state |= plan_->interface.is_state(graph_.values[op.outputs[i]].name);
+      }
+      try {
+        if (!is_dynamic(op)) prepare(op, node);
+      } catch (const Error& error) {
+        problems.add(graph_.locate(op), error.message());
+      }
+      plan_->nodes.push_back(std::move(node));
+    }
+    problems.throw_if_any();
+  }
+
+  void prepare(const Op& op, PlanNode& node) {
+    const Args args = op.args();
+    const std::vector<TensorDesc> inputs = descs_of(op.inputs);
+    const std::vector<TensorDesc> outputs = descs_of(op.outputs);
+    node.cost = op.schema->estimate({args, inputs, outputs});
+    const double work_ns = std::max(node.cost.flops / kFlopsPerNs, node.cost.bytes / kBytesPerNs);
+    node.width = work_ns >= kWorthSplittingNs ? plan_->options.threads : 1;
+    node.cost_ns = kFixedNs + work_ns / node.width;
+    node.kernel = prepare_kernel({.schema = *op.schema,
+                                  .args = args,
+                                  .inputs = inputs,
+                                  .outputs = outputs,
+                                  .wanted = node.wanted,
+                                  .width = node.width,
+                                  .device = op.device});
+    node.scratch_bytes = node.kernel->scratch_bytes();
+    const int packed = node.kernel->packed_input();
+    if (packed >= 0) node.packed_input = read_only_input(op.inputs.at(packed));
+  }
+
+  /// The index of the input that a value comes from, when nothing in this net changes it.
+  int read_only_input(ValueId id) const {
+    const auto& inputs = plan_->interface.inputs;
+    auto found = std::ranges::find(inputs, id, &graph::Interface::Input::value);
+    if (found == inputs.end() || found->state) return kNone;
+    return static_cast<int>(found - inputs.begin());
+  }
+
+  void plan_memory() {
+    std::vector<std::pair<int, int>> pairs;
+    for (const graph::Edge& edge : plan_->edges) pairs.emplace_back(edge.from, edge.to);
+    // A serial plan knows its one order, and memory may rely on it.
+    if (plan_->options.serial) {
+      for (int id = 1; id < static_cast<int>(graph_.ops.size()); ++id) pairs.emplace_back(id - 1, id);
+    }
+    const graph::Reachability order(static_cast<int>(graph_.ops.size()), pairs);
+    std::vector<size_t> scratch;
+    for (const PlanNode& node : plan_->nodes) scratch.push_back(node.scratch_bytes);
+    plan_->storage = graph::plan_storage(graph_, plan_->interface, order, scratch);
+  }
+
+  void build_schedule() {
+    std::vector<ScheduleNode> nodes;
+    for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) {
+      const PlanNode& node = plan_->nodes[id];
+      NodeKind kind = NodeKind::kInline;
+      if (graph_.ops[id].schema->blocks()) kind = NodeKind::kBlocking;
+      if (dynamic_cast<const AsyncKernel*>(node.kernel.get()) != nullptr) kind = NodeKind::kAsync;
+      nodes.push_back({.cost_ns = node.cost_ns, .kind = kind});
+    }
+    std::vector<ScheduleEdge> edges;
+    for (const graph::Edge& edge : plan_->edges) edges.push_back({edge.from, edge.to});
+    plan_->schedule = headrace::build_schedule(
+        nodes, edges, [&](int id) { return graph::describe(graph_.locate(graph_.ops[id])); });
+  }
+
+  std::shared_ptr<Plan> plan_;
+  Graph& graph_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Plan> compile(const Graph& graph, const graph::InputTypes& inputs,
+                                    const CompileOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  require(options.threads >= 1, ErrorCode::kInvalidArgument,
+          "a plan needs at least one thread, found {}", options.threads);
+  std::shared_ptr<Plan> plan = Compiler(graph, options).compile(inputs);
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  plan->compile_ms = took.count();
+  return plan;
+}
+
+std::shared_ptr<const Plan> compile(const NetDef& net, const graph::InputTypes& inputs,
+                                    const CompileOptions& options) {
+  return compile(graph::build_graph(net, {.warn = options.warn}), inputs, options);
+}
+
+}  // namespace headrace

@@ -1,0 +1,124 @@
+#include "graph/run.h"
+
+#include <algorithm>
+
+#include "core/proto/net.pb.h"
+#include "core/text.h"
+#include "graph/dynamic_node.h"
+#include "graph/executor.h"
+#include "graph/replay.h"
+#include "graph/run_state.h"
+
+namespace headrace {
+
+using graph::kNone;
+using graph::Op;
+using graph::Storage;
+using graph::ValueId;
+
+struct Run::Impl final : NodeRunner {
+  Impl(std::shared_ptr<const Plan> the_plan, Workspace& workspace, ThreadPool& pool,
+       RunSettings settings)
+      : plan(std::move(the_plan)),
+        settings(settings),
+        state(*plan, workspace),
+        executor(plan->schedule, pool,
+                 {.width = std::min(plan->options.threads, pool.threads()),
+                  .serial = plan->options.serial}) {
+    step.seed = settings.seed;
+    step.workspace = &workspace;
+    contexts = state.make_contexts(step);
+    for (size_t node = 0; node < plan->nodes.size(); ++node) {
+      if (plan->nodes[node].kernel == nullptr) {
+        dynamic.emplace(node, DynamicNode(*plan, state, static_cast<int>(node)));
+      }
+    }
+  }
+
+  void run(int node, int /*worker*/) override {
+    const PlanNode& planned = plan->nodes[node];
+    if (planned.writes_state) wrote_state.store(true, std::memory_order_relaxed);
+    try {
+      if (planned.kernel != nullptr) {
+        planned.kernel->launch(contexts[node]);
+      } else {
+        dynamic.at(node).launch(contexts[node]);
+      }
+    } catch (...) {
+      rethrow_with_context(node);
+    }
+  }
+
+  void start(int node, int /*worker*/, Completion completion) override {
+    const PlanNode& planned = plan->nodes[node];
+    if (planned.writes_state) wrote_state.store(true, std::memory_order_relaxed);
+    try {
+      static_cast<const AsyncKernel&>(*planned.kernel).start(contexts[node], completion);
+    } catch (...) {
+      rethrow_with_context(node);
+    }
+  }
+
+  /// Adds operator, net and operand types to whatever a kernel threw.
+  [[noreturn]] void rethrow_with_context(int node) const {
+    const Op& op = plan->graph.ops[node];
+    try {
+      throw;
+    } catch (Error& error) {
+      throw error.at(plan->graph.locate(op)).with_shapes(state.describe_inputs(node));
+    } catch (const std::exception& exception) {
+      throw Error(ErrorCode::kInternal, "a kernel failed")
+          .at(plan->graph.locate(op))
+          .with_shapes(state.describe_inputs(node))
+          .caused_by(exception.what());
+    }
+  }
+
+  void execute(uint64_t at_step) {
+    step.step = at_step;
+    step.workspace->check_whole();
+    RunState::Leases leases(state);
+    state.bind();
+    state.refresh_packed(contexts);
+    wrote_state.store(false, std::memory_order_relaxed);
+    try {
+      executor.execute(*this, {.trace = settings.trace});
+    } catch (Error& error) {
+      if (error.code() == ErrorCode::kNumeric && error.location().op_type == "CheckFinite") {
+        error.caused_by(find_non_finite(*plan, state, [this](int node) { run(node, 0); }));
+      }
+      if (wrote_state.load()) step.workspace->mark_torn(error.message());
+      throw;
+    }
+    state.finish(settings.publish);
+  }
+
+  std::shared_ptr<const Plan> plan;
+  RunSettings settings;
+  RunState state;
+  StepState step;
+  std::vector<OpContext> contexts;
+  std::map<int, DynamicNode> dynamic;
+  Executor executor;
+  std::atomic<bool> wrote_state{false};
+};
+
+Run::Run(std::shared_ptr<const Plan> plan, Workspace& workspace, ThreadPool& pool,
+         RunSettings settings)
+    : impl_(std::make_unique<Impl>(std::move(plan), workspace, pool, settings)) {}
+
+Run::~Run() = default;
+
+void Run::set_input(std::string_view name, Tensor tensor) {
+  impl_->state.set_input(name, std::move(tensor));
+}
+
+void Run::execute(uint64_t step) { impl_->execute(step); }
+
+void Run::cancel() { impl_->executor.cancel(); }
+
+Tensor Run::output(std::string_view name) const { return impl_->state.output(name); }
+
+const Plan& Run::plan() const { return *impl_->plan; }
+
+}  // namespace headrace

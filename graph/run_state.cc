@@ -1,0 +1,262 @@
+#include "graph/run_state.h"
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "graph/problems.h"
+
+namespace headrace {
+
+using graph::kNone;
+using graph::Op;
+using graph::Storage;
+using graph::ValueId;
+
+RunState::RunState(const Plan& plan, Workspace& workspace) : plan_(plan) {
+  const size_t count = plan.graph.values.size();
+  arena_ = allocate(plan.storage.placement.bytes);
+  values_.resize(count);
+  dynamic_descs_.resize(count);
+  tensors_.resize(count);
+  for (const graph::Interface::Input& declared : plan.interface.inputs) {
+    inputs_.push_back({.slot = &workspace.slot(declared.name)});
+    const bool replaced = plan.interface.outputs.contains(declared.name);
+    if (!replaced) leases_.push_back({inputs_.back().slot, declared.state});
+  }
+  for (const auto& [name, value] : plan.interface.outputs) {
+    outputs_.push_back({name, &workspace.slot(name), value});
+    leases_.push_back({outputs_.back().slot, true});
+  }
+  place_values();
+}
+
+void RunState::place_values() {
+  for (ValueId id = 0; id < static_cast<ValueId>(values_.size()); ++id) {
+    const graph::Place& place = plan_.storage.places[id];
+    Operand& operand = values_[id];
+    operand.desc = &plan_.descs[id];
+    switch (place.storage) {
+      case Storage::kNone: break;
+      case Storage::kArena:
+        operand.data = static_cast<char*>(arena_->data()) + place.offset;
+        break;
+      case Storage::kInput:
+        inputs_[place.index].values.push_back(id);
+        break;
+      case Storage::kOutput: {
+        const TensorDesc& desc = plan_.descs[id];
+        tensors_[id] = Tensor(allocate(desc.bytes()), 0, desc);
+        operand.data = tensors_[id].raw();
+        break;
+      }
+      case Storage::kDynamic:
+        operand.desc = &dynamic_descs_[id];
+        operand.blob = blobs_.emplace_back(std::make_unique<Blob>()).get();
+        break;
+      case Storage::kHandle:
+        operand.blob = place.index != kNone
+                           ? &inputs_[place.index].slot->blob
+                           : blobs_.emplace_back(std::make_unique<Blob>()).get();
+        break;
+    }
+  }
+}
+
+std::vector<OpContext> RunState::make_contexts(const StepState& step) {
+  size_t total = 0;
+  for (const Op& op : plan_.graph.ops) {
+    first_operand_.push_back(total);
+    total += op.inputs.size() + op.outputs.size();
+  }
+  operands_.resize(total);
+  std::vector<OpContext> contexts;
+  for (size_t node = 0; node < plan_.graph.ops.size(); ++node) {
+    const Op& op = plan_.graph.ops[node];
+    refresh_operands(static_cast<int>(node));
+    Operand* inputs = operands_.data() + first_operand_[node];
+    Operand* outputs = inputs + op.inputs.size();
+    OpContext& context = contexts.emplace_back(std::span(inputs, op.inputs.size()),
+                                               std::span(outputs, op.outputs.size()), &step);
+    context.scratch = static_cast<char*>(arena_->data()) + plan_.storage.scratch_offset[node];
+    context.random_key = plan_.nodes[node].random_key;
+    for (size_t i = 0; i < op.inputs.size() + op.outputs.size(); ++i) {
+      const ValueId id = i < op.inputs.size() ? op.inputs[i] : op.outputs[i - op.inputs.size()];
+      if (id == kNone || plan_.storage.places[id].storage != Storage::kInput) continue;
+      inputs_[plan_.storage.places[id].index].operands.push_back(&inputs[i]);
+    }
+    const PlanNode& planned = plan_.nodes[node];
+    if (planned.packed_input != kNone) {
+      packed_.push_back({.node = static_cast<int>(node),
+                         .input = planned.packed_input,
+                         .buffer = allocate(planned.kernel->packed_bytes())});
+    }
+  }
+  return contexts;
+}
+
+void RunState::refresh_operands(int node) {
+  const Op& op = plan_.graph.ops[node];
+  Operand* target = operands_.data() + first_operand_[node];
+  for (ValueId id : op.inputs) *target++ = values_[id];
+  static const TensorDesc kNothing;
+  for (ValueId id : op.outputs) *target++ = id == kNone ? Operand{.desc = &kNothing} : values_[id];
+}
+
+RunState::Leases::Leases(RunState& state) : state_(state) {
+  for (size_t i = 0; i < state.leases_.size(); ++i) {
+    const Lease& lease = state.leases_[i];
+    if (lease.exclusive ? lease.slot->try_lease_exclusive() : lease.slot->try_lease_shared()) {
+      continue;
+    }
+    release(i);
+    fail(ErrorCode::kState,
+         "blob '{}' is {} by another run of this workspace: let that run end first",
+         lease.slot->name, lease.exclusive ? "in use" : "being written");
+  }
+}
+
+RunState::Leases::~Leases() { release(state_.leases_.size()); }
+
+void RunState::Leases::release(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const Lease& lease = state_.leases_[i];
+    lease.exclusive ? lease.slot->release_exclusive() : lease.slot->release_shared();
+  }
+}
+
+void RunState::set_input(std::string_view name, Tensor tensor) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const graph::Interface::Input& declared = plan_.interface.inputs[i];
+    if (declared.name != name) continue;
+    require(!declared.state, ErrorCode::kInvalidArgument,
+            "'{}' is state that net '{}' writes: feed it to the workspace", name,
+            plan_.graph.name);
+    inputs_[i].override = std::move(tensor);
+    ++inputs_[i].override_version;
+    return;
+  }
+  std::vector<std::string> names;
+  for (const graph::Interface::Input& declared : plan_.interface.inputs) {
+    names.push_back(declared.name);
+  }
+  fail(ErrorCode::kNotFound, "net '{}' has no input '{}'{}", plan_.graph.name, name,
+       did_you_mean(name, names));
+}
+
+void RunState::bind() {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    const TensorDesc& wanted = plan_.descs[plan_.interface.inputs[i].value];
+    if (wanted.dtype == DType::kUndefined) continue;  // a handle, or read by nobody
+    if (!input.override.defined() && !input.slot->blob.is_tensor()) {
+      fail(ErrorCode::kNotFound, "input '{}' of net '{}' holds {}, expected {}",
+           input.slot->name, plan_.graph.name, input.slot->blob.to_string(), wanted.to_string());
+    }
+    Tensor& tensor = input.override.defined() ? input.override : input.slot->blob.tensor();
+    require(tensor.desc() == wanted, ErrorCode::kShapeMismatch,
+            "input '{}' of net '{}' is {}, and the plan was compiled for {}", input.slot->name,
+            plan_.graph.name, tensor.desc().to_string(), wanted.to_string());
+    if (tensor.raw() == input.bound) continue;
+    input.bound = tensor.raw();
+    for (ValueId id : input.values) values_[id].data = tensor.raw();
+    for (Operand* operand : input.operands) operand->data = tensor.raw();
+  }
+}
+
+void RunState::refresh_packed(std::vector<OpContext>& contexts) {
+  for (Packed& packed : packed_) {
+    const Input& input = inputs_[packed.input];
+    const uint64_t version = input.override.defined()
+                                 ? input.override_version
+                                 : input.slot->version.load(std::memory_order_relaxed);
+    if (packed.version == version && packed.source == input.bound) continue;
+    plan_.nodes[packed.node].kernel->pack(input.bound, packed.buffer->data());
+    packed.version = version;
+    packed.source = input.bound;
+    contexts[packed.node].packed = packed.buffer->data();
+  }
+}
+
+void RunState::finish(bool publish) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (plan_.interface.inputs[i].state) {
+      inputs_[i].slot->version.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  if (!publish) return;
+  for (Output& output : outputs_) {
+    Blob& blob = output.slot->blob;
+    const Storage storage = plan_.storage.places[output.value].storage;
+    if (storage == Storage::kHandle) {
+      blob = *values_[output.value].blob;
+    } else if (!blob.is_tensor() || blob.tensor().raw() != tensors_[output.value].raw() ||
+               blob.tensor().desc() != tensors_[output.value].desc()) {
+      blob = tensors_[output.value];
+    }
+    output.slot->version.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+Tensor RunState::output(std::string_view name) const {
+  for (const Output& output : outputs_) {
+    if (output.name == name) return view(output.value);
+  }
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (plan_.interface.inputs[i].name == name) return view(plan_.interface.inputs[i].value);
+  }
+  std::vector<std::string> names;
+  for (const Output& output : outputs_) names.push_back(output.name);
+  require(plan_.graph.slots.contains(name), ErrorCode::kNotFound, "net '{}' has no blob '{}'{}",
+          plan_.graph.name, name, did_you_mean(name, names));
+  fail(ErrorCode::kNotFound,
+       "'{}' was not kept: blobs inside a net are gone after the run. Ask for it when compiling "
+       "(readable names; --output on the command line) or declare it an external output",
+       name);
+}
+
+Tensor RunState::view(ValueId id) const {
+  const graph::Place& place = plan_.storage.places[id];
+  switch (place.storage) {
+    case Storage::kArena: return Tensor(arena_, place.offset, plan_.descs[id]);
+    case Storage::kInput: {
+      const Input& input = inputs_[place.index];
+      return input.override.defined() ? input.override : input.slot->blob.tensor();
+    }
+    case Storage::kOutput:
+    case Storage::kDynamic: return tensors_[id];
+    case Storage::kHandle:
+    case Storage::kNone: break;
+  }
+  return {};
+}
+
+void RunState::place_dynamic(ValueId id, Tensor tensor) {
+  tensors_[id] = std::move(tensor);
+  dynamic_descs_[id] = tensors_[id].desc();
+  values_[id].data = tensors_[id].raw();
+}
+
+void RunState::forget_dynamic(ValueId id) {
+  tensors_[id] = {};
+  dynamic_descs_[id] = {};
+  values_[id].data = nullptr;
+  values_[id].blob->reset();
+}
+
+void RunState::adopt_dynamic(ValueId id) {
+  require(values_[id].blob->is_tensor(), ErrorCode::kInternal,
+          "a kernel left nothing in its output '{}'", plan_.graph.values[id].name);
+  place_dynamic(id, values_[id].blob->tensor());
+}
+
+std::vector<std::string> RunState::describe_inputs(int node) const {
+  std::vector<std::string> lines;
+  for (ValueId id : plan_.graph.ops[node].inputs) {
+    const graph::Value& value = plan_.graph.values[id];
+    lines.push_back(fmt::format("'{}' {}", value.name,
+                                value.handle ? "handle" : values_[id].desc->to_string()));
+  }
+  return lines;
+}
+
+}  // namespace headrace

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/kernel.h"
+#include "core/workspace.h"
+#include "graph/plan.h"
+
+namespace headrace {
+
+/// The memory of one Run: arena, outputs, operand tables, and its ties to the workspace. Not
+/// thread-safe but for what nodes of one execution touch: each its own operands.
+class RunState {
+ public:
+  RunState(const Plan& plan, Workspace& workspace);
+
+  /// One context per node, pointing into this object's operand tables.
+  std::vector<OpContext> make_contexts(const StepState& step);
+
+  /// Leases on all slots that the plan reads (shared) or writes (exclusive), held for one execution.
+  /// Throws kState naming the slot that another run holds.
+  class Leases {
+   public:
+    explicit Leases(RunState& state);
+    ~Leases();
+    Leases(const Leases&) = delete;
+    Leases& operator=(const Leases&) = delete;
+
+   private:
+    void release(size_t count);
+    RunState& state_;
+  };
+
+  void set_input(std::string_view name, Tensor tensor);
+  /// Points the operands at what the inputs hold now. Throws one Error listing every input that is
+  /// missing or is not what the plan was compiled for.
+  void bind();
+  /// Repacks weights whose slot has changed since the last time.
+  void refresh_packed(std::vector<OpContext>& contexts);
+  /// Ends a successful execution: versions of state move on, outputs go to their slots.
+  void finish(bool publish);
+
+  Tensor output(std::string_view name) const;
+
+  /// A view of a value as it stands now; undefined when it holds nothing yet.
+  Tensor view(graph::ValueId id) const;
+  /// Puts down a value whose shape only the run knows.
+  void place_dynamic(graph::ValueId id, Tensor tensor);
+  /// Before a kernel that alone knows the shape of its output.
+  void forget_dynamic(graph::ValueId id);
+  /// Takes over what a kernel has left in the blob of a value of unknown shape.
+  void adopt_dynamic(graph::ValueId id);
+  /// Copies the operands of a node's inputs and outputs again (their addresses have changed).
+  void refresh_operands(int node);
+  /// "'x' float32 2x3" for each input of a node.
+  std::vector<std::string> describe_inputs(int node) const;
+
+ private:
+  struct Input {
+    Slot* slot = nullptr;
+    Tensor override;  // set_input
+    uint64_t override_version = 0;
+    const void* bound = nullptr;
+    std::vector<Operand*> operands;  // everything that holds the address
+    std::vector<graph::ValueId> values;
+  };
+  struct Output {
+    std::string name;
+    Slot* slot = nullptr;
+    graph::ValueId value = graph::kNone;
+  };
+  struct Lease {
+    Slot* slot;
+    bool exclusive;
+  };
+  struct Packed {
+    int node;
+    int input;
+    uint64_t version = ~uint64_t{0};
+    const void* source = nullptr;
+    std::shared_ptr<Buffer> buffer;
+  };
+
+  void place_values();
+
+  const Plan& plan_;
+  std::shared_ptr<Buffer> arena_;
+  std::vector<Operand> values_;             // per value
+  std::vector<TensorDesc> dynamic_descs_;   // per value, of those in the run's pool
+  std::vector<Tensor> tensors_;             // per value: owners of outputs and pool values
+  std::vector<std::unique_ptr<Blob>> blobs_;  // of handles and values of unknown shape
+  std::vector<Operand> operands_;           // of all nodes, inputs then outputs
+  std::vector<size_t> first_operand_;       // per node
+  std::vector<Input> inputs_;               // as plan.interface.inputs
+  std::vector<Output> outputs_;
+  std::vector<Lease> leases_;
+  std::vector<Packed> packed_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,106 @@
+#include "graph/session.h"
+
+#include <algorithm>
+#include <atomic>
+#include <list>
+#include <thread>
+
+#include "core/proto/net.pb.h"
+
+namespace headrace {
+
+struct Session::Impl {
+  struct Entry {
+    graph::InputTypes signature;
+    std::unique_ptr<Run> run;
+  };
+
+  Impl(const NetDef& net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
+      : options(std::move(options)),
+        workspace(workspace),
+        pool(pool),
+        graph(graph::build_graph(
+            net, {.strict = this->options.strict, .warn = this->options.compile.warn})) {
+    require(this->options.plans >= 1, ErrorCode::kInvalidArgument,
+            "a session keeps at least one plan, found {}", this->options.plans);
+    for (const auto& [name, slot] : graph.slots) {
+      if (slot.first != graph::kNone) inputs.push_back(&workspace.slot(name));
+    }
+  }
+
+  bool matches(const graph::InputTypes& signature) const {
+    size_t tensors = 0;
+    for (const Slot* slot : inputs) {
+      if (!slot->blob.is_tensor()) continue;
+      ++tensors;
+      auto found = signature.find(slot->name);
+      if (found == signature.end() || found->second != slot->blob.tensor().desc()) return false;
+    }
+    return tensors == signature.size();
+  }
+
+  /// The run for what the workspace holds now, moved to the front.
+  Run& current() {
+    auto found = std::ranges::find_if(
+        entries, [this](const Entry& entry) { return matches(entry.signature); });
+    if (found != entries.end()) {
+      if (found != entries.begin()) entries.splice(entries.begin(), entries, found);
+      return *entries.front().run;
+    }
+    graph::InputTypes signature;
+    for (const Slot* slot : inputs) {
+      if (slot->blob.is_tensor()) signature.emplace(slot->name, slot->blob.tensor().desc());
+    }
+    std::shared_ptr<const Plan> plan = compile(graph, signature, options.compile);
+    auto run = std::make_unique<Run>(plan, workspace, pool, options.run);
+    entries.push_front({std::move(signature), std::move(run)});
+    if (entries.size() > static_cast<size_t>(options.plans)) {
+      // Nothing is running now; a cancel() that saw the last run may still be at it.
+      while (cancelling.load() != 0) std::this_thread::yield();
+      entries.pop_back();
+    }
+    return *entries.front().run;
+  }
+
+  SessionOptions options;
+  Workspace& workspace;
+  ThreadPool& pool;
+  graph::Graph graph;
+  std::vector<Slot*> inputs;
+  std::list<Entry> entries;  // most recently used first
+  std::atomic<Run*> running{nullptr};
+  std::atomic<int> cancelling{0};  // cancel() calls that may hold on to `running`
+};
+
+Session::Session(const NetDef& net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
+    : impl_(std::make_unique<Impl>(net, workspace, pool, std::move(options))) {}
+
+Session::~Session() = default;
+
+void Session::run(uint64_t step) {
+  Run& run = impl_->current();
+  struct Running {
+    Running(Impl& impl, Run& run) : impl(impl) { impl.running.store(&run); }
+    ~Running() { impl.running.store(nullptr); }
+    Impl& impl;
+  } running(*impl_, run);
+  run.execute(step);
+}
+
+void Session::cancel() {
+  impl_->cancelling.fetch_add(1);
+  if (Run* run = impl_->running.load()) run->cancel();
+  impl_->cancelling.fetch_sub(1);
+}
+
+const Plan& Session::plan() { return impl_->current().plan(); }
+
+void run_once(const NetDef& net, Workspace& workspace, ThreadPool& pool, uint64_t seed) {
+  SessionOptions options;
+  options.compile.threads = pool.threads();
+  options.compile.readable.all = true;
+  options.run.seed = seed;
+  Session(net, workspace, pool, options).run();
+}
+
+}  // namespace headrace
