@@ -1,0 +1,63 @@
+#include "core/blocking_service.h"
+
+#include "core/error.h"
+
+namespace headrace {
+
+BlockingService::BlockingService(int max_threads) : max_threads_(max_threads) {
+  require(max_threads >= 1, ErrorCode::kInvalidArgument, "a blocking service of {} threads",
+          max_threads);
+}
+
+BlockingService::~BlockingService() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  arrived_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+BlockingService& BlockingService::process() {
+  static BlockingService service;
+  return service;
+}
+
+void BlockingService::submit(Job* job) {
+  {
+    const std::lock_guard lock(mutex_);
+    // First, because it may throw.
+    if (waiting_ >= idle_ && static_cast<int>(threads_.size()) < max_threads_) {
+      threads_.emplace_back([this] { work(); });
+      ++idle_;
+    }
+    job->next = nullptr;
+    (first_ == nullptr ? first_ : last_->next) = job;
+    last_ = job;
+    ++waiting_;
+  }
+  arrived_.notify_one();
+}
+
+int BlockingService::threads() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(threads_.size());
+}
+
+void BlockingService::work() {
+  std::unique_lock lock(mutex_);  // counted as idle when it was made
+  for (;;) {
+    arrived_.wait(lock, [this] { return first_ != nullptr || stop_; });
+    --idle_;
+    if (first_ == nullptr) return;
+    Job* job = first_;
+    first_ = job->next;
+    --waiting_;
+    lock.unlock();
+    job->call(job);
+    lock.lock();
+    ++idle_;
+  }
+}
+
+}  // namespace headrace
