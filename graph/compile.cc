@@ -135,7 +135,8 @@ class Compiler {
     for (const graph::Edge& edge : plan_->edges) pairs.emplace_back(edge.from, edge.to);
     // A serial plan knows its one order, and memory may rely on it.
     if (plan_->options.serial) {
-      for (int id = 1; id < static_cast<int>(graph_.ops.size()); ++id) pairs.emplace_back(id - 1, id);
+      for (int id = 1; id < static_cast<int>(graph_.ops.size()); ++id)
+        pairs.emplace_back(id - 1, id);
     }
     const graph::Reachability order(static_cast<int>(graph_.ops.size()), pairs);
     std::vector<size_t> scratch;

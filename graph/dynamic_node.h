@@ -8,8 +8,9 @@
 
 namespace headrace {
 
-/// A node whose shapes are known only when its inputs are there: infers, takes memory from the run's
-/// pool, prepares (again only when a shape has changed), launches. Its kernel sees no difference.
+/// A node whose shapes are known only when its inputs are there: infers, takes memory from the
+/// run's pool, prepares (again only when a shape has changed), launches. Its kernel sees no
+/// difference.
 class DynamicNode {
  public:
   DynamicNode(const Plan& plan, RunState& state, int node)

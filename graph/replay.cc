@@ -56,8 +56,8 @@ std::string find_non_finite(const Plan& plan, const RunState& state,
       if (output == kNone || plan.graph.values[output].handle) continue;
       if (std::string fault = fault_in(state.view(output)); !fault.empty()) {
         return fmt::format("it began in {}, whose inputs were finite: output '{}' is {}",
-                           graph::describe(plan.graph.locate(op)),
-                           plan.graph.values[output].name, fault);
+                           graph::describe(plan.graph.locate(op)), plan.graph.values[output].name,
+                           fault);
       }
     }
   }

@@ -8,8 +8,8 @@
 namespace headrace {
 
 /// Where NaN or an infinity first appeared on the way to the losses of a plan: runs their forward
-/// operators once more, in order, and looks at every input and every result. `run_node` executes one
-/// node. Returns a sentence for the error message.
+/// operators once more, in order, and looks at every input and every result. `run_node` executes
+/// one node. Returns a sentence for the error message.
 std::string find_non_finite(const Plan& plan, const RunState& state,
                             function_ref<void(int node)> run_node);
 

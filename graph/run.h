@@ -12,14 +12,14 @@
 
 namespace headrace {
 
-class Trace;
+class TraceRecorder;
 
 struct RunSettings {
   /// Leave outputs in the workspace at the end of each step. Runs that go on side by side over one
   /// workspace switch it off and read output() instead.
   bool publish = true;
   uint64_t seed = 1;
-  Trace* trace = nullptr;
+  TraceRecorder* trace = nullptr;
 };
 
 /// The reusable state of one execution of a Plan over a Workspace: arena, counters, operand tables.

@@ -36,7 +36,8 @@ void RunState::place_values() {
     Operand& operand = values_[id];
     operand.desc = &plan_.descs[id];
     switch (place.storage) {
-      case Storage::kNone: break;
+      case Storage::kNone:
+        break;
       case Storage::kArena:
         operand.data = static_cast<char*>(arena_->data()) + place.offset;
         break;
@@ -54,9 +55,8 @@ void RunState::place_values() {
         operand.blob = blobs_.emplace_back(std::make_unique<Blob>()).get();
         break;
       case Storage::kHandle:
-        operand.blob = place.index != kNone
-                           ? &inputs_[place.index].slot->blob
-                           : blobs_.emplace_back(std::make_unique<Blob>()).get();
+        operand.blob = place.index != kNone ? &inputs_[place.index].slot->blob
+                                            : blobs_.emplace_back(std::make_unique<Blob>()).get();
         break;
     }
   }
@@ -129,8 +129,7 @@ void RunState::set_input(std::string_view name, Tensor tensor) {
     const graph::Interface::Input& declared = plan_.interface.inputs[i];
     if (declared.name != name) continue;
     require(!declared.state, ErrorCode::kInvalidArgument,
-            "'{}' is state that net '{}' writes: feed it to the workspace", name,
-            plan_.graph.name);
+            "'{}' is state that net '{}' writes: feed it to the workspace", name, plan_.graph.name);
     inputs_[i].override = std::move(tensor);
     ++inputs_[i].override_version;
     return;
@@ -149,8 +148,8 @@ void RunState::bind() {
     const TensorDesc& wanted = plan_.descs[plan_.interface.inputs[i].value];
     if (wanted.dtype == DType::kUndefined) continue;  // a handle, or read by nobody
     if (!input.override.defined() && !input.slot->blob.is_tensor()) {
-      fail(ErrorCode::kNotFound, "input '{}' of net '{}' holds {}, expected {}",
-           input.slot->name, plan_.graph.name, input.slot->blob.to_string(), wanted.to_string());
+      fail(ErrorCode::kNotFound, "input '{}' of net '{}' holds {}, expected {}", input.slot->name,
+           plan_.graph.name, input.slot->blob.to_string(), wanted.to_string());
     }
     Tensor& tensor = input.override.defined() ? input.override : input.slot->blob.tensor();
     require(tensor.desc() == wanted, ErrorCode::kShapeMismatch,
@@ -217,15 +216,18 @@ Tensor RunState::output(std::string_view name) const {
 Tensor RunState::view(ValueId id) const {
   const graph::Place& place = plan_.storage.places[id];
   switch (place.storage) {
-    case Storage::kArena: return Tensor(arena_, place.offset, plan_.descs[id]);
+    case Storage::kArena:
+      return Tensor(arena_, place.offset, plan_.descs[id]);
     case Storage::kInput: {
       const Input& input = inputs_[place.index];
       return input.override.defined() ? input.override : input.slot->blob.tensor();
     }
     case Storage::kOutput:
-    case Storage::kDynamic: return tensors_[id];
+    case Storage::kDynamic:
+      return tensors_[id];
     case Storage::kHandle:
-    case Storage::kNone: break;
+    case Storage::kNone:
+      break;
   }
   return {};
 }

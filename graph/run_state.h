@@ -20,8 +20,8 @@ class RunState {
   /// One context per node, pointing into this object's operand tables.
   std::vector<OpContext> make_contexts(const StepState& step);
 
-  /// Leases on all slots that the plan reads (shared) or writes (exclusive), held for one execution.
-  /// Throws kState naming the slot that another run holds.
+  /// Leases on all slots that the plan reads (shared) or writes (exclusive), held for one
+  /// execution. Throws kState naming the slot that another run holds.
   class Leases {
    public:
     explicit Leases(RunState& state);
@@ -88,13 +88,13 @@ class RunState {
 
   const Plan& plan_;
   std::shared_ptr<Buffer> arena_;
-  std::vector<Operand> values_;             // per value
-  std::vector<TensorDesc> dynamic_descs_;   // per value, of those in the run's pool
-  std::vector<Tensor> tensors_;             // per value: owners of outputs and pool values
+  std::vector<Operand> values_;               // per value
+  std::vector<TensorDesc> dynamic_descs_;     // per value, of those in the run's pool
+  std::vector<Tensor> tensors_;               // per value: owners of outputs and pool values
   std::vector<std::unique_ptr<Blob>> blobs_;  // of handles and values of unknown shape
-  std::vector<Operand> operands_;           // of all nodes, inputs then outputs
-  std::vector<size_t> first_operand_;       // per node
-  std::vector<Input> inputs_;               // as plan.interface.inputs
+  std::vector<Operand> operands_;             // of all nodes, inputs then outputs
+  std::vector<size_t> first_operand_;         // per node
+  std::vector<Input> inputs_;                 // as plan.interface.inputs
   std::vector<Output> outputs_;
   std::vector<Lease> leases_;
   std::vector<Packed> packed_;
