@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "data/image_batch.h"
+#include "data/sample_stream.h"
+
+namespace headrace {
+
+/// Makes numbered batches on a thread of its own, one ahead of whoever takes them. One thread at a
+/// time takes. The thread starts with the object and inherits the CPUs its maker may use: make a
+/// Prefetcher before anything pins the calling thread.
+class Prefetcher {
+ public:
+  /// `fill` makes batch `number` in the tensors of an older one. It runs on either thread, never on
+  /// both at once.
+  using Fill = std::function<void(int64_t number, Batch& batch)>;
+  explicit Prefetcher(Fill fill);
+  ~Prefetcher();
+  Prefetcher(const Prefetcher&) = delete;
+  Prefetcher& operator=(const Prefetcher&) = delete;
+
+  /// Batch `number`, valid until the next call; then begins with batch `number + 1` unless `last`.
+  /// Throws what `fill` has thrown.
+  const Batch& take(int64_t number, bool last = false);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct TrainingOrder {
+  uint64_t seed = 1;
+  BatchCut cut;
+  Augmentation augmentation;
+};
+
+/// The training batches of a data set in the order of SampleStream, any iteration at any time.
+class TrainingBatches {
+ public:
+  TrainingBatches(const DataSet& data, const TrainingOrder& order);
+
+  /// The batch of an iteration, valid until the next call.
+  const Batch& take(int64_t iteration) { return prefetcher_.take(iteration); }
+
+ private:
+  Prefetcher prefetcher_;
+};
+
+/// All images of a source once, in order; the last batch holds what is left.
+class EvaluationBatches {
+ public:
+  EvaluationBatches(std::shared_ptr<const DataSource> source, const Normalisation& normalisation,
+                    int batch);
+
+  int64_t count() const { return count_; }
+  /// Batch `number`, in [0, count()), valid until the next call.
+  const Batch& take(int64_t number) { return prefetcher_.take(number, number + 1 == count_); }
+
+ private:
+  int64_t count_;
+  Prefetcher prefetcher_;
+};
+
+}  // namespace headrace
