@@ -23,7 +23,9 @@ class Builder {
     graph_.header = header;
     graph_.external_inputs.assign(net_.external_input().begin(), net_.external_input().end());
     graph_.external_outputs.assign(net_.external_output().begin(), net_.external_output().end());
-    declared_.insert(net_.external_input().begin(), net_.external_input().end());
+    for (const std::string& name : net_.external_input()) {
+      if (declared_.insert(name).second) add_external(name);
+    }
     for (int position = 0; position < net_.op_size(); ++position) add(position);
     for (const std::string& name : net_.external_output()) {
       if (!graph_.slots.contains(name) && !declared_.contains(name)) {
@@ -107,6 +109,10 @@ class Builder {
                                           "external_input does not declare{}",
                                           name, did_you_mean(name, known_names())));
     }
+    return add_external(name);
+  }
+
+  ValueId add_external(const std::string& name) {
     ValueId id = graph_.add_value({.name = name});
     graph_.slots[name] = {.first = id, .last = id};
     return id;

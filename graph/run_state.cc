@@ -146,7 +146,7 @@ void RunState::bind() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     const TensorDesc& wanted = plan_.descs[plan_.interface.inputs[i].value];
-    if (wanted.dtype == DType::kUndefined) continue;  // a handle, or read by nobody
+    if (wanted.dtype == DType::kUndefined || input.operands.empty()) continue;
     if (!input.override.defined() && !input.slot->blob.is_tensor()) {
       fail(ErrorCode::kNotFound, "input '{}' of net '{}' holds {}, expected {}", input.slot->name,
            plan_.graph.name, input.slot->blob.to_string(), wanted.to_string());

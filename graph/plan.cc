@@ -1,0 +1,52 @@
+#include "graph/plan.h"
+
+namespace headrace {
+namespace {
+
+using graph::kNone;
+using graph::Storage;
+using graph::ValueId;
+
+std::string describe_value(const Plan& plan, ValueId id) {
+  if (id == kNone) return "-";
+  const graph::Place& place = plan.storage.places[id];
+  const TensorDesc& desc = plan.descs[id];
+  std::string text = plan.graph.values[id].name;
+  if (desc.dtype != DType::kUndefined) text += ":" + desc.to_string();
+  switch (place.storage) {
+    case Storage::kNone: return text + " (unused)";
+    case Storage::kArena: return text + fmt::format(" @{}", place.offset);
+    case Storage::kInput: return text + " (slot)";
+    case Storage::kOutput: return text + " (output)";
+    case Storage::kDynamic: return text + " (pool)";
+    case Storage::kHandle: return text + " (handle)";
+  }
+  return text;
+}
+
+std::string describe_values(const Plan& plan, const std::vector<ValueId>& values) {
+  std::string text;
+  for (ValueId id : values) text += (text.empty() ? "" : ", ") + describe_value(plan, id);
+  return text;
+}
+
+}  // namespace
+
+std::string Plan::to_string() const {
+  std::string text = fmt::format("plan of '{}': {} operators, {} threads{}, arena {} bytes\n",
+                                 graph.name, nodes.size(), options.threads,
+                                 options.serial ? " (serial)" : "", storage.placement.bytes);
+  for (size_t id = 0; id < nodes.size(); ++id) {
+    const graph::Op& op = graph.ops[id];
+    text += fmt::format("{}: {} = {}({}) width {}", id, describe_values(*this, op.outputs),
+                        op.type(), describe_values(*this, op.inputs), nodes[id].width);
+    if (nodes[id].packed_input != kNone) {
+      text += fmt::format(" packs '{}'", interface.inputs[nodes[id].packed_input].name);
+    }
+    if (nodes[id].scratch_bytes > 0) text += fmt::format(" scratch {}", nodes[id].scratch_bytes);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace headrace
