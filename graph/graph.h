@@ -75,7 +75,7 @@ class Graph {
   ValueId last(std::string_view name) const;
   /// Where an operator stands, for error messages.
   OpLocation locate(const Op& op) const;
-  /// An operator of a pass's own making on the given operands: "Copy", "Reorder", ...
+  /// An operator of a pass's own making on the given operands, for example a Reorder.
   Op make_op(std::string_view type, Device device, std::vector<ValueId> inputs,
              std::vector<ValueId> outputs);
   /// Appends a value that `producer` writes.

@@ -9,14 +9,15 @@ namespace headrace {
 namespace {
 
 const RegisterOperator reorder_schema(OpSchema("Reorder")
-                                          .doc("The same image in another physical order.")
+                                          .doc("The same elements elsewhere, an image perhaps in another physical order.")
                                           .input("X")
                                           .output("Y")
                                           .plan_only()
                                           .infer(same_as_input(0)));
 
-/// The part [first, last) of the batch of a description.
+/// A description of `images` members of a batch.
 TensorDesc batch_part(const TensorDesc& desc, int64_t images) {
+  if (desc.shape.rank() == 0) return desc;
   std::vector<int64_t> dims(desc.shape.begin(), desc.shape.end());
   dims[0] = images;
   return {desc.dtype, Shape(dims), desc.layout};
@@ -25,7 +26,7 @@ TensorDesc batch_part(const TensorDesc& desc, int64_t images) {
 std::unique_ptr<Kernel> prepare_reorder(const PrepareContext& context) {
   const TensorDesc from = context.inputs[0];
   const TensorDesc to = context.outputs[0];
-  const int64_t images = from.shape[0];
+  const int64_t images = from.shape.rank() == 0 ? 1 : from.shape[0];
   const int width = static_cast<int>(std::min<int64_t>(context.width, images));
   const size_t image_bytes = images == 0 ? 0 : from.bytes() / static_cast<size_t>(images);
   return make_kernel([=](OpContext& run) {

@@ -9,7 +9,7 @@
 #include "core/gradient_context.h"
 #include "core/proto/net.pb.h"
 #include "graph/session.h"
-#include "tests/graph/test_ops.h"
+#include "tests/graph/vec_ops.h"
 
 namespace headrace {
 namespace {
@@ -44,20 +44,29 @@ RandomNet random_net(uint32_t seed) {
     OperatorDef* op = result.net.add_op();
     std::vector<std::string> outputs = {target()};
     switch (below(6)) {
-      case 0: *op = test_fill(outputs[0], kSize, static_cast<float>(below(5))); break;
-      case 1: *op = test_scale(any(), outputs[0], below(2) == 0 ? -1.0f : 0.5f); break;
-      case 2: *op = test_op("VecAsync", {any()}, outputs); break;
-      case 3: *op = test_op("VecBlocking", {any()}, outputs); break;
+      case 0:
+        *op = vec_fill(outputs[0], kSize, static_cast<float>(below(5)));
+        break;
+      case 1:
+        *op = vec_scale(any(), outputs[0], below(2) == 0 ? -1.0f : 0.5f);
+        break;
+      case 2:
+        *op = vec_op("VecAsync", {any()}, outputs);
+        break;
+      case 3:
+        *op = vec_op("VecBlocking", {any()}, outputs);
+        break;
       case 4:
         outputs.push_back(outputs[0] + "b");
-        *op = test_op("VecPair", {any()}, outputs);
+        *op = vec_op("VecPair", {any()}, outputs);
         break;
-      default: *op = test_op("VecAdd", {any(), any()}, outputs);
+      default:
+        *op = vec_op("VecAdd", {any(), any()}, outputs);
     }
+    if (below(8) == 0) op->add_control_input(any());
     for (const std::string& name : outputs) {
       if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     }
-    if (below(8) == 0) op->add_control_input(any());
   }
   for (const std::string& name : names) {
     if (below(3) == 0) result.net.add_external_output(name);
@@ -163,8 +172,8 @@ TEST(ConcurrentRuns, ShareOnePlanAndItsState) {
   // y = (x + w) * 2 by many runs at once, each with an x of its own.
   NetDef net;
   net.set_name("inference");
-  *net.add_op() = test_op("VecAdd", {"x", "w"}, {"s"});
-  *net.add_op() = test_scale("s", "y", 2);
+  *net.add_op() = vec_op("VecAdd", {"x", "w"}, {"s"});
+  *net.add_op() = vec_scale("s", "y", 2);
   for (const char* name : {"x", "w"}) net.add_external_input(name);
   net.add_external_output("y");
   Workspace workspace;
@@ -193,7 +202,7 @@ TEST(ConcurrentRuns, ShareOnePlanAndItsState) {
 TEST(ConcurrentRuns, TwoWritersOfOneStateAreAnError) {
   NetDef net;
   net.set_name("training");
-  *net.add_op() = test_scale("w", "w", 2);
+  *net.add_op() = vec_scale("w", "w", 2);
   net.add_external_input("w");
   Workspace workspace;
   workspace.feed("w", Tensor::from<float>(Shape{1}, {1}));

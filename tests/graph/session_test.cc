@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/proto/net.pb.h"
-#include "tests/graph/test_ops.h"
+#include "tests/graph/vec_ops.h"
 
 namespace headrace {
 namespace {
@@ -56,8 +56,8 @@ INSTANTIATE_TEST_SUITE_P(Modes, SessionTest,
 
 TEST_P(SessionTest, ReusedNamesAreSuccessiveValues) {
   // x is 1, then 10, then 1 + 10: the reader of the first x must see 1 in any order of execution.
-  run(net_of({test_fill("x", 3, 1), test_scale("x", "a", 1), test_scale("x", "x", 10),
-              test_op("VecAdd", {"a", "x"}, {"x"})},
+  run(net_of({vec_fill("x", 3, 1), vec_scale("x", "a", 1), vec_scale("x", "x", 10),
+              vec_op("VecAdd", {"a", "x"}, {"x"})},
              {}, {"x", "a"}));
   EXPECT_EQ(floats(workspace, "x"), (std::vector<float>{11, 11, 11}));
   EXPECT_EQ(floats(workspace, "a"), (std::vector<float>{1, 1, 1}));
@@ -66,7 +66,7 @@ TEST_P(SessionTest, ReusedNamesAreSuccessiveValues) {
 TEST_P(SessionTest, StateIsWrittenInPlaceAfterItsReaders) {
   workspace.feed("w", vector_of({1, 2}));
   const void* before = workspace.find("w")->blob.tensor().raw();
-  const NetDef net = net_of({test_scale("w", "old", 1), test_scale("w", "w", 3)}, {"w"}, {"old"});
+  const NetDef net = net_of({vec_scale("w", "old", 1), vec_scale("w", "w", 3)}, {"w"}, {"old"});
   Session session(net, workspace, pool, options());
   session.run();
   session.run();
@@ -77,13 +77,13 @@ TEST_P(SessionTest, StateIsWrittenInPlaceAfterItsReaders) {
 
 TEST_P(SessionTest, OutputsNobodyReadsAreNotComputed) {
   take_pair_outputs();
-  run(net_of({test_fill("x", 2, 1), test_op("VecPair", {"x"}, {"a", "b"})}, {}, {"b"}));
+  run(net_of({vec_fill("x", 2, 1), vec_op("VecPair", {"x"}, {"a", "b"})}, {}, {"b"}));
   EXPECT_EQ(floats(workspace, "b"), (std::vector<float>{3, 3}));
   EXPECT_EQ(take_pair_outputs(), 1);
 }
 
 TEST_P(SessionTest, WithoutExternalOutputsEveryUnreadValueIsKept) {
-  run(net_of({test_fill("x", 2, 1), test_op("VecPair", {"x"}, {"a", "b"})}));
+  run(net_of({vec_fill("x", 2, 1), vec_op("VecPair", {"x"}, {"a", "b"})}));
   EXPECT_EQ(floats(workspace, "a"), (std::vector<float>{2, 2}));
   EXPECT_EQ(floats(workspace, "b"), (std::vector<float>{3, 3}));
   EXPECT_EQ(workspace.find("x"), nullptr);
@@ -92,14 +92,14 @@ TEST_P(SessionTest, WithoutExternalOutputsEveryUnreadValueIsKept) {
 TEST_P(SessionTest, NamesAskedForAreKept) {
   SessionOptions asked = options();
   asked.compile.readable.names = {"x"};
-  run(net_of({test_fill("x", 2, 1), test_scale("x", "y", 2)}, {}, {"y"}), asked);
+  run(net_of({vec_fill("x", 2, 1), vec_scale("x", "y", 2)}, {}, {"y"}), asked);
   EXPECT_EQ(floats(workspace, "x"), (std::vector<float>{1, 1}));
 }
 
 TEST_P(SessionTest, ShapesMayDependOnValuesAndOnKernels) {
   workspace.feed("n", Tensor::from<int64_t>({1}, {2}));
-  const NetDef net = net_of({test_fill("x", 5, 4), test_op("VecFirst", {"x", "n"}, {"y"}),
-                             test_op("VecGrow", {"y"}, {"z"}), test_scale("z", "u", 2)},
+  const NetDef net = net_of({vec_fill("x", 5, 4), vec_op("VecFirst", {"x", "n"}, {"y"}),
+                             vec_op("VecGrow", {"y"}, {"z"}), vec_scale("z", "u", 2)},
                             {"n"}, {"u", "y"});
   Session session(net, workspace, pool, options());
   session.run();
@@ -111,8 +111,8 @@ TEST_P(SessionTest, ShapesMayDependOnValuesAndOnKernels) {
 }
 
 TEST_P(SessionTest, AsynchronousAndBlockingOperators) {
-  run(net_of({test_fill("x", 3, 2), test_op("VecAsync", {"x"}, {"a"}),
-              test_op("VecBlocking", {"x"}, {"b"}), test_op("VecAdd", {"a", "b"}, {"y"})},
+  run(net_of({vec_fill("x", 3, 2), vec_op("VecAsync", {"x"}, {"a"}),
+              vec_op("VecBlocking", {"x"}, {"b"}), vec_op("VecAdd", {"a", "b"}, {"y"})},
              {}, {"y"}));
   EXPECT_EQ(floats(workspace, "y"), (std::vector<float>{4, 4, 4}));
 }
@@ -122,8 +122,8 @@ TEST_P(SessionTest, EffectsKeepTheOrderOfTheNet) {
   std::vector<float> expected;
   for (int i = 0; i < 20; ++i) {
     const std::string name = "x" + std::to_string(i);
-    ops.push_back(test_fill(name, 1, static_cast<float>(i)));
-    ops.push_back(test_op("VecEffect", {name}, {}));
+    ops.push_back(vec_fill(name, 1, static_cast<float>(i)));
+    ops.push_back(vec_op("VecEffect", {name}, {}));
     expected.push_back(static_cast<float>(i));
   }
   take_effects();
@@ -134,7 +134,7 @@ TEST_P(SessionTest, EffectsKeepTheOrderOfTheNet) {
 TEST_P(SessionTest, AnErrorNamesTheOperatorAndTearsWrittenState) {
   workspace.feed("w", vector_of({1, 2}));
   const NetDef net =
-      net_of({test_scale("w", "w", 2), test_op("VecThrow", {"w"}, {"y"})}, {"w"}, {"y"});
+      net_of({vec_scale("w", "w", 2), vec_op("VecThrow", {"w"}, {"y"})}, {"w"}, {"y"});
   Session session(net, workspace, pool, options());
   try {
     session.run();
@@ -150,7 +150,7 @@ TEST_P(SessionTest, AnErrorNamesTheOperatorAndTearsWrittenState) {
 }
 
 TEST_P(SessionTest, ANewShapeGetsAPlanOfItsOwn) {
-  const NetDef net = net_of({test_scale("x", "y", 2)}, {"x"}, {"y"});
+  const NetDef net = net_of({vec_scale("x", "y", 2)}, {"x"}, {"y"});
   Session session(net, workspace, pool, options());
   workspace.feed("x", vector_of({1, 2}));
   session.run();
@@ -166,7 +166,7 @@ TEST_P(SessionTest, ANewShapeGetsAPlanOfItsOwn) {
 }
 
 TEST_P(SessionTest, AMissingInputIsNamed) {
-  const NetDef net = net_of({test_scale("x", "y", 2)}, {"x"}, {"y"});
+  const NetDef net = net_of({vec_scale("x", "y", 2)}, {"x"}, {"y"});
   try {
     run(net);
     FAIL() << "no error";

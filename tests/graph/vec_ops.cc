@@ -1,4 +1,4 @@
-#include "tests/graph/test_ops.h"
+#include "tests/graph/vec_ops.h"
 
 #include <atomic>
 #include <mutex>
@@ -169,8 +169,8 @@ const RegisterCpuKernel effect_cpu("VecEffect",
 
 }  // namespace
 
-OperatorDef test_op(const std::string& type, const std::vector<std::string>& inputs,
-                    const std::vector<std::string>& outputs) {
+OperatorDef vec_op(const std::string& type, const std::vector<std::string>& inputs,
+                   const std::vector<std::string>& outputs) {
   OperatorDef def;
   def.set_type(type);
   for (const std::string& name : inputs) def.add_input(name);
@@ -178,15 +178,15 @@ OperatorDef test_op(const std::string& type, const std::vector<std::string>& inp
   return def;
 }
 
-OperatorDef test_fill(const std::string& output, int64_t size, float value) {
-  OperatorDef def = test_op("VecFill", {}, {output});
+OperatorDef vec_fill(const std::string& output, int64_t size, float value) {
+  OperatorDef def = vec_op("VecFill", {}, {output});
   set_arg(def, "size", size);
   set_arg(def, "value", value);
   return def;
 }
 
-OperatorDef test_scale(const std::string& input, const std::string& output, float by) {
-  OperatorDef def = test_op("VecScale", {input}, {output});
+OperatorDef vec_scale(const std::string& input, const std::string& output, float by) {
+  OperatorDef def = vec_op("VecScale", {input}, {output});
   set_arg(def, "by", by);
   return def;
 }

@@ -7,7 +7,7 @@
 
 namespace headrace {
 
-/// Small operators that tests of this folder build nets from; see test_ops.cc. All work on float32
+/// Small operators that tests of this folder build nets from; see vec_ops.cc. All work on float32
 /// vectors of one shape.
 ///   VecFill() -> Y            argument value, size
 ///   VecAdd(A, B) -> Y         in place on A
@@ -19,10 +19,10 @@ namespace headrace {
 ///   VecFirst(X, N) -> Y       the first N[0] elements: shape known from the value of N
 ///   VecGrow(X) -> Y           twice as long: shape known to the kernel only
 ///   VecEffect(X)              remembers the order of calls, resource "test"
-OperatorDef test_op(const std::string& type, const std::vector<std::string>& inputs,
+OperatorDef vec_op(const std::string& type, const std::vector<std::string>& inputs,
                     const std::vector<std::string>& outputs);
-OperatorDef test_fill(const std::string& output, int64_t size, float value);
-OperatorDef test_scale(const std::string& input, const std::string& output, float by);
+OperatorDef vec_fill(const std::string& output, int64_t size, float value);
+OperatorDef vec_scale(const std::string& input, const std::string& output, float by);
 
 /// What VecEffect operators were called with since the last call of this function.
 std::vector<float> take_effects();
