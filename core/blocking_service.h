@@ -8,8 +8,8 @@
 namespace headrace {
 
 /// A few threads for work that may block (files, stores, rendezvous, queues), so that no compute
-/// thread ever does. Threads are made on demand, up to a limit, and sleep when idle; work beyond the
-/// limit waits its turn, first come first served. Thread-safe.
+/// thread ever does. Threads are made on demand, up to a limit, and sleep when idle; work beyond
+/// the limit waits its turn, first come first served. Thread-safe.
 class BlockingService {
  public:
   /// A piece of work, owned by the caller until call() begins; call() must not throw.

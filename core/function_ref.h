@@ -14,10 +14,10 @@ class function_ref;
 template <typename R, typename... Args>
 class function_ref<R(Args...)> {
  public:
+  // Implicit, so that a lambda can be passed as it is. NOLINTNEXTLINE(google-explicit-constructor)
   template <typename F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
-             std::is_invocable_r_v<R, F&, Args...>)
-  function_ref(F&& callable)  // NOLINT(google-explicit-constructor): a lambda is passed as it is
+  requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
+           std::is_invocable_r_v<R, F&, Args...>) function_ref(F&& callable)
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, Args... args) -> R {
           return (*static_cast<std::add_pointer_t<std::remove_reference_t<F>>>(object))(

@@ -1,8 +1,5 @@
 #include "core/thread_pool.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -11,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include <pthread.h>
+#include <sched.h>
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
@@ -277,7 +276,8 @@ void parallel_for(int parts, function_ref<void(int part)> body) {
   tbb::this_task_arena::isolate([&] {
     // Static: part i goes to the same thread in each loop of the same number of parts, if it is
     // free, and so finds its data in the cache.
-    tbb::parallel_for(0, parts, [&](int part) { body(part); }, tbb::static_partitioner());
+    tbb::parallel_for(
+        0, parts, [&](int part) { body(part); }, tbb::static_partitioner());
   });
 }
 

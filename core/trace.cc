@@ -34,7 +34,8 @@ std::vector<TraceEvent> TraceRing::events() const {
   return kept;
 }
 
-TraceRecorder::TraceRecorder(TraceOptions options) : options_(options), runs_(kRunsKept), start_(anchor()) {
+TraceRecorder::TraceRecorder(TraceOptions options)
+    : options_(options), runs_(kRunsKept), start_(anchor()) {
   require(options.workers >= 1, ErrorCode::kInvalidArgument, "a trace of {} workers",
           options.workers);
   require(options.events_per_worker >= 1 && options.events_per_worker <= (std::size_t{1} << 32),

@@ -38,6 +38,15 @@ class Recording {
   TraceRecorder* trace_;
 };
 
+/// A pause between two looks at memory that another thread may change.
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 }  // namespace
 
 RunState::RunState(const Schedule& schedule, ThreadPool& pool, const ExecutorOptions& options)
@@ -46,7 +55,7 @@ RunState::RunState(const Schedule& schedule, ThreadPool& pool, const ExecutorOpt
       serial_(options.serial),
       crew_(pool, width_),
       batches_(std::make_unique<Batch[]>(static_cast<std::size_t>(width_))),
-      counters_(schedule.predecessors) {
+      counters_(schedule.counters) {
   const auto nodes = static_cast<std::size_t>(schedule.node_count());
   for (int i = 0; i < width_; ++i) {
     batches_[i].nodes = std::make_unique_for_overwrite<std::int32_t[]>(nodes);
@@ -85,9 +94,10 @@ void RunState::reset(NodeRunner& runner, const ExecuteOptions& options) {
   runner_ = &runner;
   trace_ = options.trace;
   shuffle_seed_ = options.shuffle_seed;
-  counters_.resize(schedule_.predecessors.size() * 4);
-  for (size_t i = 0; i < schedule_.predecessors.size(); ++i)
-    counters_[i * 4] = schedule_.predecessors[i];
+  if (!counters_.empty()) {
+    std::memcpy(counters_.data(), schedule_.counters.data(),
+                counters_.size() * sizeof(counters_[0]));
+  }
   failing_.store(false, std::memory_order_relaxed);
   aborted_.store(false, std::memory_order_relaxed);
   cancellable_.store(true);
@@ -210,14 +220,38 @@ Batch* RunState::find_work() {
 void RunState::share(Batch& mine) {
   if (!enter()) return;
   Batch& other = claim_batch();
-  const std::int32_t half = (mine.top - mine.bottom + 1) / 2;
+  const std::int32_t half = (mine.size() + 1) / 2;
   for (std::int32_t i = 0; i < half; ++i) {
     const std::int32_t node = mine.nodes[mine.bottom++];
     other.push(node, schedule_.weight_ns[node]);
   }
   mine.weight -= other.weight;
-  other.state.store(Batch::kOffered, std::memory_order_release);
-  crew_.invite({&RunState::help, this});
+  other.state.store(Batch::kOffered);
+  if (!take_hungry()) crew_.invite({&RunState::help, this});
+}
+
+bool RunState::take_hungry() {
+  int hungry = hungry_.load();
+  while (hungry > 0) {
+    if (hungry_.compare_exchange_weak(hungry, hungry - 1)) return true;
+  }
+  return false;
+}
+
+Batch* RunState::await_offer() {
+  constexpr int kLooks = 64;
+  hungry_.fetch_add(1);
+  Batch* found = take_offer();
+  const std::uint64_t before = progress_.load();  // changes with each offer
+  for (int i = 0; i < kLooks && found == nullptr; ++i) {
+    relax();
+    const std::uint64_t now = progress_.load();
+    if (now == 0) break;
+    if (now != before) found = take_offer();
+  }
+  // An offer made for this thread must not be left lying: nobody else was invited to it.
+  if (!take_hungry() && found == nullptr) found = take_offer();
+  return found;
 }
 
 void RunState::help(void* state) {

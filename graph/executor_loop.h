@@ -15,8 +15,20 @@ constexpr bool kTraceBuilt = false;  // only to measure what the trace costs whe
 constexpr bool kTraceBuilt = true;
 #endif
 
-/// Moving nodes to another thread costs about this much; less work than this stays.
+/// Half of a batch is moved to another thread if it is estimated to take at least this long, which
+/// is what it takes to move it.
 constexpr std::int64_t kWorthMovingNs = 1000;
+
+/// Brings a cache line here, to be written.
+inline void prefetch_for_write(const void* address) {
+#if defined(__x86_64__)
+  // __builtin_prefetch() would fetch it for reading unless told that the CPU knows this
+  // instruction; one that does not ignores it.
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(address)));
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
 
 /// One thread's part in a run: drains a batch, going on with the best ready successor of each node
 /// and stacking the others. kShared: other loops may be live, so counters may need atomics.
@@ -48,6 +60,8 @@ class Loop {
       }
       if (kShared && reclaim()) continue;
       batch_ = run_.leave(*batch_, std::exchange(done_, 0));
+      if (kShared && batch_ == nullptr) batch_ = run_.await_offer();
+      alone_ = false;
     } while (batch_ != nullptr);
   }
 
@@ -63,6 +77,7 @@ class Loop {
       node = complete(failed, begin[failed]);
     }
     for (;;) {
+      if (kShared && !alone_) alone_ = is_alone();
       if (kShared && !batch_->empty()) share_if_worth();
       if (foreign && run_.anyone_back()) welcome_back();
       if (run_.shuffle_seed_ != 0) [[unlikely]]
@@ -75,7 +90,7 @@ class Loop {
       if (run_.aborted_.load(std::memory_order_relaxed)) [[unlikely]] {
         node = complete(node, begin[node]);
       } else if (kinds[node] == NodeKind::kInline) [[likely]] {
-        if (kShared) prefetch(node);
+        if (kShared && !alone_) fetch_counters(node);
         run_inline(node);
         node = complete(node, begin[node]);
       } else {
@@ -132,49 +147,58 @@ class Loop {
 
   std::int32_t release(std::uint32_t first, std::uint32_t last) {
     const Schedule::Successor* const successors = run_.schedule_.successors.data();
-    std::int32_t* const counters = run_.counters_.data();
-    const bool atomics =
-        kShared && (run_.schedule_.has_foreign ||
-                    RunState::live(run_.progress_.load(std::memory_order_acquire)) > 1);
+    const bool atomics = kShared && !alone_;
     std::int32_t best = kNone;
     for (std::uint32_t i = first; i != last; ++i) {
-      const std::int32_t node = successors[i].node();
-      if (!successors[i].only_predecessor()) {
-        if (atomics) {
-          if (!meet_atomically(counters[node * 4])) continue;
-        } else if (--counters[node * 4] != 0) {
-          continue;
-        }
-      }
+      const std::int32_t node = successors[i].only_predecessor()
+                                    ? successors[i].index()
+                                    : lower(successors[i].index(), atomics);
+      if (node == kNone) continue;
       if (best != kNone) push(best);
       best = node;
     }
     return best;
   }
 
-  /// Meets one of the edges a node waits for. True for the last one.
-  static bool meet_atomically(std::int32_t& counter) {
-    const std::atomic_ref<std::int32_t> unmet(counter);
-    return unmet.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  }
-
-  void prefetch(std::int32_t node) {
-    if (Run_live_one()) return;
-    for (std::uint32_t i = run_.schedule_.begin[node]; i != run_.schedule_.begin[node + 1]; ++i) {
-      auto s = run_.schedule_.successors[i];
-      if (!s.only_predecessor()) asm volatile("prefetchw %0" : : "m"(run_.counters_[s.node() * 4]));
+  /// Lowers a counter by one. Returns the node that is ready with it, or kNone.
+  std::int32_t lower(std::int32_t counter, bool atomics) {
+    std::int32_t* const counters = run_.counters_.data();
+    for (;;) {
+      const std::int32_t left =
+          atomics ? std::atomic_ref(counters[counter]).fetch_sub(1, std::memory_order_acq_rel) - 1
+                  : --counters[counter];
+      if (left != 0) return kNone;
+      const std::int32_t target = run_.schedule_.counter_target[counter];
+      if (target >= 0) return target;
+      counter = ~target;
     }
   }
-  bool Run_live_one() {
-    return RunState::live(run_.progress_.load(std::memory_order_relaxed)) <= 1;
+
+  /// Whether nobody else touches the counters, which stays so until this loop shares its work.
+  bool is_alone() const {
+    return !run_.schedule_.has_foreign &&
+           RunState::live(run_.progress_.load(std::memory_order_acquire)) == 1;
+  }
+
+  /// Fetches the counters that the end of `node` will lower: if another thread has them, that takes
+  /// as long as a short node.
+  void fetch_counters(std::int32_t node) {
+    const Schedule& schedule = run_.schedule_;
+    for (std::uint32_t i = schedule.begin[node]; i != schedule.begin[node + 1]; ++i) {
+      if (schedule.successors[i].only_predecessor()) continue;
+      prefetch_for_write(&run_.counters_[schedule.successors[i].index()]);
+    }
   }
 
   void push(std::int32_t node) { batch_->push(node, run_.schedule_.weight_ns[node]); }
 
   void share_if_worth() {
     if (batch_->weight < kWorthMovingNs) return;
+    const std::int64_t nodes = batch_->size();
+    if (batch_->weight * ((nodes + 1) / 2) < kWorthMovingNs * nodes) return;
     if (RunState::live(run_.progress_.load(std::memory_order_relaxed)) <
         static_cast<std::uint32_t>(run_.width_)) {
+      alone_ = false;
       run_.share(*batch_);
     }
   }
@@ -193,7 +217,7 @@ class Loop {
     if (node != kNone) push(node);
     if (batch_->empty()) return kNone;
     random_ = random_ * 6364136223846793005U + 1442695040888963407U;
-    const auto size = static_cast<std::uint32_t>(batch_->top - batch_->bottom);
+    const auto size = static_cast<std::uint32_t>(batch_->size());
     const auto chosen = static_cast<std::uint32_t>((random_ >> 32) * size >> 32);
     std::swap(batch_->nodes[batch_->top - 1],
               batch_->nodes[batch_->bottom + static_cast<std::int32_t>(chosen)]);
@@ -207,6 +231,7 @@ class Loop {
   std::uint64_t stamp_ = 0;
   std::uint64_t random_;
   int done_ = 0;
+  bool alone_ = false;  // see is_alone()
   std::int32_t current_ = kNone;
 };
 

@@ -25,6 +25,7 @@ struct alignas(kCacheLine) Batch {
   enum State : int { kFree, kOffered, kBusy };
 
   bool empty() const { return bottom == top; }
+  std::int32_t size() const { return top - bottom; }
   void push(std::int32_t node, std::uint32_t node_weight) {
     nodes[top++] = node;
     weight += node_weight;
@@ -36,9 +37,11 @@ struct alignas(kCacheLine) Batch {
   }
 
   std::atomic<int> state{kFree};
+  // Other threads look at the state; the rest, on a line of its own, is its loop's alone.
+  //
   // [bottom, top) of `nodes`. A node is pushed at most once while the batch is busy, so that as
   // many places as there are nodes suffice.
-  std::int32_t bottom = 0;
+  alignas(kCacheLine) std::int32_t bottom = 0;
   std::int32_t top = 0;
   std::int64_t weight = 0;  // estimated ns of the nodes in it
   std::unique_ptr<std::int32_t[]> nodes;
@@ -94,6 +97,11 @@ class RunState {
   Batch* take_offer();
   /// A batch for a thread that has none: an offer, or a new loop when nodes have come back.
   Batch* find_work();
+  /// With nothing to do, looks out for an offer for a moment: longer than it takes another loop to
+  /// make one, much shorter than it takes to wake a thread. Null when none came.
+  Batch* await_offer();
+  /// Counts a thread in await_offer() out. False when there is none left.
+  bool take_hungry();
   /// Moves the older half of `mine` to another loop.
   void share(Batch& mine);
   /// Ends a loop that has completed `done` nodes and has nothing left. Returns what progress_ is
@@ -115,7 +123,7 @@ class RunState {
   const bool serial_;
   Crew crew_;
   std::unique_ptr<Batch[]> batches_;
-  std::vector<std::int32_t> counters_;  // edges into each node that have not been met
+  std::vector<std::int32_t> counters_;  // Schedule::counters of this run
   // Nodes whose end is reported from outside: next one in the inbox, or whether it is out.
   std::vector<std::int32_t> link_;
   std::vector<std::uint64_t> began_, ended_;  // stamps, when traced
@@ -129,6 +137,7 @@ class RunState {
 
   alignas(kCacheLine) std::atomic<bool> aborted_{false};
   alignas(kCacheLine) std::atomic<std::uint64_t> progress_{0};
+  std::atomic<int> hungry_{0};  // threads in await_offer() that no offer has been made for
   alignas(kCacheLine) std::atomic<std::int32_t> inbox_{kNone};  // a stack linked by link_
   std::atomic<int> visitors_{0};  // threads from outside that are using this object
   std::atomic<bool> running_{false};

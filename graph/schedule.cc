@@ -169,8 +169,63 @@ void rank_nodes(std::span<const ScheduleNode> nodes, const Adjacency& adjacency,
   }
 }
 
+/// Gives each node with several predecessors its counters. Returns, per edge, the one it lowers.
+std::vector<std::int32_t> assign_counters(std::span<const ScheduleEdge> edges, Schedule& schedule) {
+  constexpr std::int32_t kGroup = 32;  // edges that share a counter
+  constexpr std::size_t kPerLine = 16;
+  const std::vector<std::int32_t> counts = predecessor_counts(schedule.kinds.size(), edges);
+
+  // In the order of use; first_counter: that of the node, followed by those of its groups.
+  std::vector<std::int32_t> initial;
+  std::vector<std::int32_t> target;
+  std::vector<std::int32_t> first_counter(counts.size(), -1);
+  for (const std::int32_t node : schedule.order) {
+    if (counts[node] < 2) continue;
+    const auto own = static_cast<std::int32_t>(initial.size());
+    first_counter[node] = own;
+    target.push_back(node);
+    if (counts[node] <= 2 * kGroup) {
+      initial.push_back(counts[node]);
+      continue;
+    }
+    initial.push_back((counts[node] + kGroup - 1) / kGroup);
+    for (std::int32_t rest = counts[node]; rest > 0; rest -= kGroup) {
+      initial.push_back(std::min(rest, kGroup));
+      target.push_back(~own);
+    }
+  }
+
+  // Dealt out like cards: neighbours come to lie on different cache lines.
+  const std::size_t lines = (initial.size() + kPerLine - 1) / kPerLine;
+  const auto place = [&](std::int32_t counter) {
+    const auto i = static_cast<std::size_t>(counter);
+    return static_cast<std::int32_t>(i % lines * kPerLine + i / lines);
+  };
+  schedule.counters.assign(lines * kPerLine, 0);
+  schedule.counter_target.assign(lines * kPerLine, 0);
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(initial.size()); ++i) {
+    schedule.counters[place(i)] = initial[i];
+    schedule.counter_target[place(i)] = target[i] < 0 ? ~place(~target[i]) : target[i];
+  }
+
+  std::vector<std::int32_t> lowered;
+  std::vector<std::int32_t> seen(counts.size(), 0);
+  for (const ScheduleEdge& edge : edges) {
+    const bool grouped = counts[edge.to] > 2 * kGroup;
+    const std::int32_t group = grouped ? 1 + seen[edge.to]++ / kGroup : 0;
+    lowered.push_back(counts[edge.to] < 2 ? -1 : place(first_counter[edge.to] + group));
+  }
+  return lowered;
+}
+
 void lay_out(std::span<const ScheduleNode> nodes, std::vector<ScheduleEdge> edges,
              Schedule& schedule) {
+  for (const ScheduleNode& node : nodes) {
+    schedule.kinds.push_back(node.kind);
+    schedule.weight_ns.push_back(static_cast<std::uint32_t>(
+        std::min(std::ceil(node.cost_ns), static_cast<double>(Schedule::kMaxWeight))));
+    schedule.has_foreign |= node.kind != NodeKind::kInline;
+  }
   // Equal ranks: the lower number is the better one, as in the net.
   const auto worse = [&](std::int32_t a, std::int32_t b) {
     const double rank_a = schedule.upward_rank[a];
@@ -182,24 +237,21 @@ void lay_out(std::span<const ScheduleNode> nodes, std::vector<ScheduleEdge> edge
     if (a.wait != b.wait) return a.wait == EdgeWait::kIssued;
     return worse(a.to, b.to);
   });
-  schedule.predecessors = predecessor_counts(nodes.size(), edges);
+  const std::vector<std::int32_t> lowered = assign_counters(edges, schedule);
   schedule.begin.assign(nodes.size() + 1, 0);
-  for (const ScheduleEdge& edge : edges) {
-    schedule.successors.push_back(
-        Schedule::Successor::make(edge.to, schedule.predecessors[edge.to] == 1));
-    ++schedule.begin[edge.from + 1];
+  schedule.done_begin.assign(nodes.size(), 0);
+  for (std::size_t e = 0; e < edges.size(); ++e) {
+    const bool only = lowered[e] < 0;
+    schedule.successors.push_back(Schedule::Successor::make(only ? edges[e].to : lowered[e], only));
+    ++schedule.begin[edges[e].from + 1];
+    if (edges[e].wait == EdgeWait::kIssued) ++schedule.done_begin[edges[e].from];
   }
   std::partial_sum(schedule.begin.begin(), schedule.begin.end(), schedule.begin.begin());
-  schedule.done_begin.assign(schedule.begin.begin(), schedule.begin.end() - 1);
-  for (const ScheduleEdge& edge : edges) {
-    if (edge.wait == EdgeWait::kIssued) ++schedule.done_begin[edge.from];
-  }
+  for (std::size_t n = 0; n < nodes.size(); ++n) schedule.done_begin[n] += schedule.begin[n];
+
+  const std::vector<std::int32_t> counts = predecessor_counts(nodes.size(), edges);
   for (std::size_t n = 0; n < nodes.size(); ++n) {
-    schedule.kinds.push_back(nodes[n].kind);
-    schedule.weight_ns.push_back(static_cast<std::uint32_t>(
-        std::min(std::ceil(nodes[n].cost_ns), static_cast<double>(Schedule::kMaxWeight))));
-    schedule.has_foreign |= nodes[n].kind != NodeKind::kInline;
-    if (schedule.predecessors[n] == 0) schedule.roots.push_back(static_cast<std::int32_t>(n));
+    if (counts[n] == 0) schedule.roots.push_back(static_cast<std::int32_t>(n));
   }
   std::ranges::sort(schedule.roots, worse);
 }
@@ -210,7 +262,7 @@ void find_chains(Schedule& schedule) {
     if (schedule.chain[node] < 0) schedule.chain[node] = schedule.chain_count++;
     if (schedule.begin[node + 1] - schedule.begin[node] != 1) continue;
     const Schedule::Successor next = schedule.successors[schedule.begin[node]];
-    if (next.only_predecessor()) schedule.chain[next.node()] = schedule.chain[node];
+    if (next.only_predecessor()) schedule.chain[next.index()] = schedule.chain[node];
   }
 }
 

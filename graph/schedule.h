@@ -36,19 +36,27 @@ struct ScheduleEdge {
 /// What an executor runs: a dependency graph laid out for it. Plain data, immutable once built,
 /// free to be shared by any number of executors. Nodes are numbered from 0.
 struct Schedule {
-  /// A successor as the executor reads it: the node, and whether this edge is the only one into it
-  /// (then it is ready at once and needs no counter).
+  /// An edge as the executor reads it. Into a node with no other predecessor: the node, which is
+  /// ready at once. Into any other: the counter to lower.
   struct Successor {
     std::uint32_t packed;
-    std::int32_t node() const { return static_cast<std::int32_t>(packed >> 1); }
     bool only_predecessor() const { return (packed & 1) != 0; }
-    static Successor make(std::int32_t node, bool only) {
-      return {static_cast<std::uint32_t>(node) << 1 | static_cast<std::uint32_t>(only)};
+    std::int32_t index() const { return static_cast<std::int32_t>(packed >> 1); }
+    static Successor make(std::int32_t index, bool only) {
+      return {static_cast<std::uint32_t>(index) << 1 | static_cast<std::uint32_t>(only)};
     }
   };
 
   int node_count() const { return static_cast<int>(kinds.size()); }
   int edge_count() const { return static_cast<int>(successors.size()); }
+
+  /// The node an edge leads to.
+  std::int32_t target(Successor successor) const {
+    std::int32_t at = successor.index();
+    if (successor.only_predecessor()) return at;
+    while (counter_target[at] < 0) at = ~counter_target[at];
+    return counter_target[at];
+  }
 
   /// Successors of n: [begin[n], done_begin[n]) are released when n has been started,
   /// [done_begin[n], begin[n + 1]) when it has completed; each part by ascending upward rank, so
@@ -56,8 +64,14 @@ struct Schedule {
   std::vector<std::uint32_t> begin;
   std::vector<std::uint32_t> done_begin;
   std::vector<Successor> successors;
-  std::vector<std::int32_t> predecessors;  // number of edges into each node
-  std::vector<std::int32_t> roots;         // nodes without predecessors, by ascending upward rank
+  /// Edges yet to be met, at the start of a run, and what happens at zero: a node is ready (its
+  /// number), or another counter is lowered (~its index). The second is for nodes with very many
+  /// predecessors: a counter per group of them keeps threads from passing one cache line around.
+  /// For the same reason counters used at about the same time lie on different lines.
+  std::vector<std::int32_t> counters;
+  std::vector<std::int32_t> counter_target;
+
+  std::vector<std::int32_t> roots;  // nodes without predecessors, by ascending upward rank
   std::vector<NodeKind> kinds;
   std::vector<std::uint32_t> weight_ns;  // cost rounded up to whole ns, at most kMaxWeight
   std::vector<double> upward_rank;       // cost of the most expensive path that begins at the node
