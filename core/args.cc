@@ -23,16 +23,28 @@ std::vector<ArgKind> filled_fields(const Argument& arg) {
   return kinds;
 }
 
-/// The problem with an argument that is present, or "". An empty list has no field filled at all
-/// and is fine for the list kinds.
-std::string field_problem(const ArgSpec& spec, const Argument& arg) {
+bool is_scalar(ArgKind kind) {
+  return kind == ArgKind::kInt || kind == ArgKind::kFloat || kind == ArgKind::kString;
+}
+
+bool is_list(ArgKind kind) {
+  return kind == ArgKind::kInts || kind == ArgKind::kFloats || kind == ArgKind::kStrings;
+}
+
+/// Whether an argument declared as `declared` may be given, or read, as `kind`.
+bool fits(ArgKind declared, ArgKind kind) {
+  return declared == kind || (declared == ArgKind::kScalar && is_scalar(kind)) ||
+         (declared == ArgKind::kList && is_list(kind));
+}
+
+/// The problem with an argument that is present and is to be read as `kind`, or "". An empty list
+/// has no field filled at all and is fine for the list kinds.
+std::string field_problem(std::string_view name, ArgKind kind, const Argument& arg) {
   std::vector<ArgKind> kinds = filled_fields(arg);
-  bool list = spec.kind == ArgKind::kInts || spec.kind == ArgKind::kFloats ||
-              spec.kind == ArgKind::kStrings;
-  if (kinds.empty() && list) return "";
-  if (std::ranges::find(kinds, spec.kind) != kinds.end()) return "";
-  return fmt::format("argument '{}' must be given as '{}', found '{}'", spec.name,
-                     name_of(spec.kind), kinds.empty() ? "nothing" : name_of(kinds.front()));
+  if (kinds.empty() && (is_list(kind) || kind == ArgKind::kList)) return "";
+  if (std::ranges::any_of(kinds, [&](ArgKind found) { return fits(kind, found); })) return "";
+  return fmt::format("argument '{}' must be given as '{}', found '{}'", name, name_of(kind),
+                     kinds.empty() ? "nothing" : name_of(kinds.front()));
 }
 
 }  // namespace
@@ -55,16 +67,27 @@ std::string_view name_of(ArgKind kind) {
       return "n";
     case ArgKind::kTensor:
       return "t";
+    case ArgKind::kScalar:
+      return "i, f or s";
+    case ArgKind::kList:
+      return "ints, floats or strings";
   }
   return "?";
 }
 
-const ArgSpec& Args::spec(std::string_view name, ArgKind kind) const {
+const ArgSpec& Args::spec(std::string_view name) const {
   auto found = std::ranges::find(schema_->args(), name, &ArgSpec::name);
-  require(found != schema_->args().end() && found->kind == kind, ErrorCode::kInternal,
+  require(found != schema_->args().end(), ErrorCode::kInternal,
+          "operator {} does not declare an argument '{}'", schema_->type(), name);
+  return *found;
+}
+
+const ArgSpec& Args::spec(std::string_view name, ArgKind kind) const {
+  const ArgSpec& declared = spec(name);
+  require(fits(declared.kind, kind), ErrorCode::kInternal,
           "operator {} does not declare an argument '{}' of kind '{}'", schema_->type(), name,
           name_of(kind));
-  return *found;
+  return declared;
 }
 
 const Argument* Args::find(std::string_view name) const {
@@ -74,13 +97,13 @@ const Argument* Args::find(std::string_view name) const {
   return nullptr;
 }
 
-const Argument* Args::find_checked(const ArgSpec& spec) const {
+const Argument* Args::find_checked(const ArgSpec& spec, ArgKind kind) const {
   const Argument* arg = find(spec.name);
   if (arg == nullptr) {
     require(!spec.required, ErrorCode::kInvalidArgument, "missing argument '{}'", spec.name);
     return nullptr;
   }
-  if (std::string problem = field_problem(spec, *arg); !problem.empty()) {
+  if (std::string problem = field_problem(spec.name, kind, *arg); !problem.empty()) {
     throw Error(ErrorCode::kInvalidArgument, problem);
   }
   return arg;
@@ -88,9 +111,20 @@ const Argument* Args::find_checked(const ArgSpec& spec) const {
 
 bool Args::has(std::string_view name) const { return find(name) != nullptr; }
 
+ArgKind Args::kind_of(std::string_view name) const {
+  const ArgSpec& declared = spec(name);
+  const Argument* arg = find_checked(declared, declared.kind);
+  if (arg != nullptr) {
+    for (ArgKind found : filled_fields(*arg)) {
+      if (fits(declared.kind, found)) return found;
+    }
+  }
+  return declared.kind;
+}
+
 int64_t Args::integer(std::string_view name) const {
   const ArgSpec& spec = this->spec(name, ArgKind::kInt);
-  if (const Argument* arg = find_checked(spec)) return arg->i();
+  if (const Argument* arg = find_checked(spec, ArgKind::kInt)) return arg->i();
   const int64_t* value = std::get_if<int64_t>(&spec.default_value);
   require(value != nullptr, ErrorCode::kInvalidArgument, "missing argument '{}'", name);
   return *value;
@@ -98,7 +132,7 @@ int64_t Args::integer(std::string_view name) const {
 
 float Args::real(std::string_view name) const {
   const ArgSpec& spec = this->spec(name, ArgKind::kFloat);
-  if (const Argument* arg = find_checked(spec)) return arg->f();
+  if (const Argument* arg = find_checked(spec, ArgKind::kFloat)) return arg->f();
   const float* value = std::get_if<float>(&spec.default_value);
   require(value != nullptr, ErrorCode::kInvalidArgument, "missing argument '{}'", name);
   return *value;
@@ -106,7 +140,7 @@ float Args::real(std::string_view name) const {
 
 const std::string& Args::text(std::string_view name) const {
   const ArgSpec& spec = this->spec(name, ArgKind::kString);
-  if (const Argument* arg = find_checked(spec)) return arg->s();
+  if (const Argument* arg = find_checked(spec, ArgKind::kString)) return arg->s();
   const std::string* value = std::get_if<std::string>(&spec.default_value);
   require(value != nullptr, ErrorCode::kInvalidArgument, "missing argument '{}'", name);
   return *value;
@@ -114,25 +148,25 @@ const std::string& Args::text(std::string_view name) const {
 
 std::span<const int64_t> Args::integers(std::string_view name) const {
   static_assert(std::is_same_v<std::remove_cvref_t<decltype(*Argument().ints().data())>, int64_t>);
-  const Argument* arg = find_checked(spec(name, ArgKind::kInts));
+  const Argument* arg = find_checked(spec(name, ArgKind::kInts), ArgKind::kInts);
   if (arg == nullptr) return {};
   return {arg->ints().data(), static_cast<size_t>(arg->ints_size())};
 }
 
 std::span<const float> Args::reals(std::string_view name) const {
-  const Argument* arg = find_checked(spec(name, ArgKind::kFloats));
+  const Argument* arg = find_checked(spec(name, ArgKind::kFloats), ArgKind::kFloats);
   if (arg == nullptr) return {};
   return {arg->floats().data(), static_cast<size_t>(arg->floats_size())};
 }
 
 std::vector<std::string> Args::texts(std::string_view name) const {
-  const Argument* arg = find_checked(spec(name, ArgKind::kStrings));
+  const Argument* arg = find_checked(spec(name, ArgKind::kStrings), ArgKind::kStrings);
   if (arg == nullptr) return {};
   return {arg->strings().begin(), arg->strings().end()};
 }
 
 const NetDef& Args::net(std::string_view name) const {
-  const Argument* arg = find_checked(spec(name, ArgKind::kNet));
+  const Argument* arg = find_checked(spec(name, ArgKind::kNet), ArgKind::kNet);
   require(arg != nullptr, ErrorCode::kInvalidArgument, "missing argument '{}'", name);
   return arg->n();
 }
@@ -143,7 +177,7 @@ std::vector<std::string> Args::problems() const {
     const Argument* arg = find(spec.name);
     if (arg == nullptr) {
       if (spec.required) problems.push_back(fmt::format("missing argument '{}'", spec.name));
-    } else if (std::string problem = field_problem(spec, *arg); !problem.empty()) {
+    } else if (std::string problem = field_problem(spec.name, spec.kind, *arg); !problem.empty()) {
       problems.push_back(problem);
     }
   }

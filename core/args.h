@@ -26,6 +26,8 @@ enum class ArgKind : uint8_t {
   kStrings,  // strings
   kNet,      // n
   kTensor,   // t
+  kScalar,   // one of i, f, s: ask kind_of() before reading
+  kList,     // one of ints, floats, strings: likewise
 };
 
 std::string_view name_of(ArgKind kind);
@@ -48,6 +50,9 @@ class Args {
 
   /// Whether the definition itself carries the argument.
   bool has(std::string_view name) const;
+  /// The field in which an argument declared as kScalar or kList is given; the declared kind when
+  /// it is absent or an empty list.
+  ArgKind kind_of(std::string_view name) const;
 
   int64_t integer(std::string_view name) const;
   bool flag(std::string_view name) const { return integer(name) != 0; }
@@ -69,9 +74,10 @@ class Args {
   std::vector<std::string> unknown() const;
 
  private:
+  const ArgSpec& spec(std::string_view name) const;
   const ArgSpec& spec(std::string_view name, ArgKind kind) const;
   const Argument* find(std::string_view name) const;
-  const Argument* find_checked(const ArgSpec& spec) const;
+  const Argument* find_checked(const ArgSpec& spec, ArgKind kind) const;
 
   const OpSchema* schema_;
   const OperatorDef* def_;

@@ -17,7 +17,8 @@ namespace headrace {
 
 class Workspace;
 
-/// What a kernel is made for. Operands that are handles have a default TensorDesc.
+/// What a kernel is made for. Operands that are handles have a default TensorDesc. The definition
+/// behind `args` outlives the kernel, which may keep views of its lists; the rest does not.
 struct PrepareContext {
   const OpSchema& schema;
   const Args& args;

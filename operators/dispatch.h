@@ -16,14 +16,17 @@ struct Types {};
 using FloatTypes = Types<float, double>;
 using NumberTypes = Types<float, double, int32_t, int64_t>;
 
-/// Calls f.operator()<T>() for the T of the list that `type` names; its result is a kernel. The
-/// shape function has refused other types before, so that none gets here.
-template <typename... Ts, typename F>
-std::unique_ptr<Kernel> dispatch(Types<Ts...>, DType type, F&& f) {
-  std::unique_ptr<Kernel> kernel;
-  bool found = ((dtype_of<Ts>() == type && (kernel = f.template operator()<Ts>(), true)) || ...);
-  require(found, ErrorCode::kInternal, "no kernel for elements of type {}", name_of(type));
-  return kernel;
+/// Calls f.operator()<T>() for the T of the list that `type` names and returns its result, usually
+/// a kernel. The shape function has refused other types before, so that none gets here.
+template <typename First, typename... Rest, typename F>
+auto dispatch(Types<First, Rest...>, DType type, F&& f)
+    -> decltype(f.template operator()<First>()) {
+  if (dtype_of<First>() == type) return f.template operator()<First>();
+  if constexpr (sizeof...(Rest) > 0) {
+    return dispatch(Types<Rest...>{}, type, f);
+  } else {
+    fail(ErrorCode::kInternal, "no kernel for elements of type {}", name_of(type));
+  }
 }
 
 /// Whether the list names `type`.

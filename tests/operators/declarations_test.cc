@@ -68,6 +68,8 @@ TEST(Declarations, NumbersInTheWrongFieldAreRefused) {
       OperatorDef def = good;
       if (spec.kind == ArgKind::kInt) {
         set_arg(def, spec.name, 1.0f);
+      } else if (spec.kind == ArgKind::kScalar) {
+        set_arg(def, spec.name, std::vector<int64_t>{1});
       } else {
         set_arg(def, spec.name, int64_t{1});
       }

@@ -62,14 +62,14 @@ class OperatorRun {
     require(problems.empty(), ErrorCode::kInvalidNet, "{}", fmt::join(problems, "; "));
   }
 
-  std::vector<TensorType> infer() {
+  std::vector<TensorType> infer(bool with_values = true) {
     std::vector<TensorType> types;
     std::vector<const Tensor*> values;
     for (const Blob& blob : inputs_) {
       bool tensor = blob.is_tensor();
       types.push_back(tensor ? TensorType{blob.tensor().dtype(), blob.tensor().shape()}
                              : TensorType{});
-      values.push_back(tensor ? &blob.tensor() : nullptr);
+      values.push_back(tensor && with_values ? &blob.tensor() : nullptr);
     }
     return schema_.infer_types({args_, types, def_.output_size(), values});
   }
@@ -245,6 +245,12 @@ void run_in(Environment& environment, const OperatorDef& def) {
 std::vector<TensorType> infer(const OperatorDef& def, const std::vector<Blob>& inputs) {
   RunOptions options;
   return OperatorRun(def, inputs, options).infer();
+}
+
+std::vector<TensorType> infer_without_values(const OperatorDef& def,
+                                             const std::vector<Blob>& inputs) {
+  RunOptions options;
+  return OperatorRun(def, inputs, options).infer(/*with_values=*/false);
 }
 
 bool can_prepare(const OperatorDef& def, const std::vector<Blob>& inputs) {

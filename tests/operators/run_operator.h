@@ -44,6 +44,10 @@ void run_in(Environment& environment, const OperatorDef& def);
 /// The inferred types of the outputs; throws Error when the operator cannot be used so.
 std::vector<TensorType> infer(const OperatorDef& def, const std::vector<Blob>& inputs);
 
+/// The same as far as it is known while the elements of the inputs are not.
+std::vector<TensorType> infer_without_values(const OperatorDef& def,
+                                             const std::vector<Blob>& inputs);
+
 /// The kernel alone, to see what prepare() refuses.
 bool can_prepare(const OperatorDef& def, const std::vector<Blob>& inputs);
 
