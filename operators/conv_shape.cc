@@ -1,0 +1,42 @@
+#include "operators/conv_shape.h"
+
+#include "core/error.h"
+
+namespace headrace {
+
+double ConvShape::macs() const {
+  return static_cast<double>(y.n) * static_cast<double>(y.pixels()) *
+         static_cast<double>(y.c) * static_cast<double>(x.c / group) *
+         static_cast<double>(window.taps());
+}
+
+ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
+  ConvShape shape;
+  shape.order = order_of(args);
+  shape.x = image_shape(x, shape.order, "X");
+  require(filter.rank() == x.rank(), ErrorCode::kShapeMismatch,
+          "the filter must have as many dimensions as X {}, found {}", x.to_string(),
+          filter.to_string());
+  shape.window = window_of(args, shape.x, WindowUse::kConvolution);
+  shape.group = args.integer("group");
+  require(shape.group >= 1, ErrorCode::kInvalidArgument,
+          "argument 'group' must be at least 1, found {}", shape.group);
+
+  // The filter is an image too: out channels stand for the batch.
+  const ImageShape found = image_shape(filter, shape.order, "the filter");
+  require(shape.x.c % shape.group == 0 && found.n % shape.group == 0, ErrorCode::kShapeMismatch,
+          "{} channels in and {} out cannot be divided into {} groups", shape.x.c, found.n,
+          shape.group);
+  require(found.n > 0, ErrorCode::kShapeMismatch, "the filter {} has no output channels",
+          filter.to_string());
+  ImageShape expected{.n = found.n, .c = shape.x.c / shape.group, .size = shape.window.kernel,
+                      .axes = shape.x.axes};
+  require(expected.shape(shape.order) == filter, ErrorCode::kShapeMismatch,
+          "the filter must have shape {} for X {} in {} group(s), found {}",
+          expected.shape(shape.order).to_string(), x.to_string(), shape.group,
+          filter.to_string());
+  shape.y = {.n = shape.x.n, .c = found.n, .size = shape.window.output, .axes = shape.x.axes};
+  return shape;
+}
+
+}  // namespace headrace
