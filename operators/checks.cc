@@ -25,6 +25,11 @@ void require_same_shape(const InferContext& context, int i, int j) {
           describe_input(context, j));
 }
 
+void require_shape(const InferContext& context, int i, const Shape& shape, const char* reason) {
+  require(context.shape(i) == shape, ErrorCode::kShapeMismatch, "{}; its shape must be {}, {}",
+          describe_input(context, i), shape.to_string(), reason);
+}
+
 void require_rank(const InferContext& context, int i, int rank) {
   require(context.shape(i).rank() == rank, ErrorCode::kShapeMismatch, "{}; it must have {} {}",
           describe_input(context, i), rank, rank == 1 ? "dimension" : "dimensions");
@@ -35,6 +40,14 @@ void require_single(const InferContext& context, int i) { require_count(context,
 void require_count(const InferContext& context, int i, int64_t count) {
   require(context.shape(i).numel() == count, ErrorCode::kShapeMismatch, "{}; it must have {} {}",
           describe_input(context, i), count, count == 1 ? "element" : "elements");
+}
+
+void require_float32(const PrepareContext& context, std::initializer_list<int> inputs) {
+  for (int i : inputs) {
+    require(context.inputs[i].dtype == DType::kFloat32, ErrorCode::kUnsupported,
+            "input {} is {}; {} computes in float32 only on {}", i,
+            context.inputs[i].to_string(), context.schema.type(), context.device.to_string());
+  }
 }
 
 }  // namespace headrace

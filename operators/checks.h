@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 
 #include "core/op_schema.h"
@@ -27,10 +28,16 @@ void require_type(const InferContext& context, int i, Types<Ts...> types) {
 void require_same_type(const InferContext& context, int i, int j);
 void require_same_shape(const InferContext& context, int i, int j);
 
+/// Input i has exactly this shape; `reason` says why ("one per channel of X").
+void require_shape(const InferContext& context, int i, const Shape& shape, const char* reason);
 void require_rank(const InferContext& context, int i, int rank);
 /// Input i has exactly one element, in any number of dimensions.
 void require_single(const InferContext& context, int i);
 /// Input i has `count` elements.
 void require_count(const InferContext& context, int i, int64_t count);
+
+/// For kernels that compute in float32 only: throws kUnsupported unless all of these inputs have
+/// elements of that type.
+void require_float32(const PrepareContext& context, std::initializer_list<int> inputs);
 
 }  // namespace headrace

@@ -2,7 +2,7 @@
 #include "core/gradient_context.h"
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
-#include "operators/check.h"
+#include "operators/checks.h"
 #include "operators/conv_shape.h"
 #include "operators/dnnl/convolution.h"
 
@@ -17,12 +17,12 @@ where i runs over the input channels of the group of o, and X is zero outside of
 The output has floor((size + pads - dilation (kernel - 1) - 1) / stride) + 1 positions per axis.)";
 
 std::vector<TensorType> infer_conv(const InferContext& context) {
-  check_floating(context, 0, "X");
-  check_same_type(context, 1, "the filter");
+  require_type(context, 0, FloatTypes{});
+  require_same_type(context, 1, 0);
   const ConvShape shape = conv_shape(context.args, context.shape(0), context.shape(1));
   if (context.inputs.size() > 2) {
-    check_same_type(context, 2, "the bias");
-    check_shape(context, 2, "the bias", {shape.y.c}, "one per output channel of the filter");
+    require_same_type(context, 2, 0);
+    require_shape(context, 2, {shape.y.c}, "one bias per output channel");
   }
   return {{context.dtype(0), shape.y.shape(shape.order)}};
 }
@@ -35,14 +35,6 @@ Cost conv_cost(const CostContext& context) {
 
 bool has_bias(const PrepareContext& context) {
   return context.inputs.size() > 2 && !context.args.flag("no_bias");
-}
-
-ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc& filter,
-                         const TensorDesc& y, int width) {
-  ConvProblem problem{.shape = conv_shape(args, x.shape, filter.shape), .width = width};
-  problem.x_channels_last = is_channels_last(x, problem.shape.order);
-  problem.y_channels_last = is_channels_last(y, problem.shape.order);
-  return problem;
 }
 
 class ConvKernel final : public Kernel {
@@ -65,13 +57,6 @@ class ConvKernel final : public Kernel {
   ConvForward forward_;
   bool with_bias_;
 };
-
-OpSchema& declare_conv(OpSchema& schema) {
-  return declare_window(schema, WindowUse::kConvolution)
-      .arg("group", 1, "channels are convolved in this many independent groups")
-      .arg("no_bias", 0, "a bias is not read, and has no gradient")
-      .arg("no_gradient_to_input", 0, "the gradient of X is not made");
-}
 
 OpSchema conv_schema() {
   OpSchema schema("Conv");
@@ -98,7 +83,7 @@ const RegisterOperator conv(conv_schema());
 
 const RegisterCpuKernel conv_cpu(
     "Conv", [](const PrepareContext& context) -> std::unique_ptr<Kernel> {
-      check_float32(context, {0, 1});
+      require_float32(context, {0, 1});
       if (context.outputs[0].shape.numel() == 0) return make_kernel([](OpContext&) {});
       return std::make_unique<ConvKernel>(
           conv_problem(context.args, context.inputs[0], context.inputs[1], context.outputs[0],

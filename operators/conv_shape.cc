@@ -10,6 +10,13 @@ double ConvShape::macs() const {
          static_cast<double>(window.taps());
 }
 
+OpSchema& declare_conv(OpSchema& schema) {
+  return declare_window(schema, WindowUse::kConvolution)
+      .arg("group", 1, "channels are convolved in this many independent groups")
+      .arg("no_bias", 0, "a bias is not read, and has no gradient")
+      .arg("no_gradient_to_input", 0, "the gradient of X is not made");
+}
+
 ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
   ConvShape shape;
   shape.order = order_of(args);

@@ -19,6 +19,9 @@ struct ConvShape {
   double macs() const;
 };
 
+/// Declares the arguments of Conv and of its gradients.
+OpSchema& declare_conv(OpSchema& schema);
+
 /// Throws Error where arguments, X and filter do not fit together.
 ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter);
 

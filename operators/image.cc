@@ -35,8 +35,17 @@ ImageShape image_shape(const Shape& shape, Order order, const char* operand) {
   return image;
 }
 
-bool is_channels_last(const TensorDesc& desc, Order order) {
-  return order == Order::kNhwc || desc.layout == Layout::kChannelsLast;
+bool are_channels_last(Order order, std::initializer_list<const TensorDesc*> operands) {
+  if (order == Order::kNhwc) return true;
+  bool last = false, plain = false;
+  for (const TensorDesc* operand : operands) {
+    const Shape& shape = operand->shape;
+    if (shape[1] <= 1 || shape.product(2, shape.rank()) <= 1) continue;
+    (operand->layout == Layout::kChannelsLast ? last : plain) = true;
+  }
+  require(!last || !plain, ErrorCode::kInternal,
+          "image operands of one operator lie in different layouts");
+  return last;
 }
 
 }  // namespace headrace

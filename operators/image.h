@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 
 #include "core/args.h"
 #include "core/op_schema.h"
@@ -38,7 +39,9 @@ constexpr int first_axis(int axes) { return 3 - axes; }
 /// Throws kShapeMismatch, naming the operand, unless the rank is 3, 4 or 5.
 ImageShape image_shape(const Shape& shape, Order order, const char* operand);
 
-/// Whether the channels of a pixel are neighbours in memory.
-bool is_channels_last(const TensorDesc& desc, Order order);
+/// Where the channels of operands are that share one: whether the channels of a pixel are
+/// neighbours in memory. An operand with one channel, or with one pixel per image, lies the same
+/// way in both orders and goes along with the others. Throws kInternal when the others disagree.
+bool are_channels_last(Order order, std::initializer_list<const TensorDesc*> operands);
 
 }  // namespace headrace

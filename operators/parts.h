@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/thread_pool.h"
+
 namespace headrace {
 
 /// The half-open range of part `part` of `count` elements cut into `width` parts, at multiples of
@@ -21,10 +23,10 @@ inline Range part_of(int64_t count, int width, int part, int64_t grain) {
 /// The default grain keeps parts in different cache lines.
 template <typename F>
 void for_parts(int width, int64_t count, F&& f, int64_t grain = 64) {
-  for (int part = 0; part < width; ++part) {
+  parallel_for(width, [&](int part) {
     Range range = part_of(count, width, part, grain);
     if (range.begin < range.end) f(range.begin, range.end);
-  }
+  });
 }
 
 }  // namespace headrace

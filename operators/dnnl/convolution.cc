@@ -14,8 +14,8 @@ constexpr auto kAlgorithm = dnnl::algorithm::convolution_direct;
 /// A ConvProblem in oneDNN's terms.
 struct Description {
   explicit Description(const ConvProblem& problem)
-      : x(image_desc(problem.shape.x, problem.x_channels_last)),
-        y(image_desc(problem.shape.y, problem.y_channels_last)),
+      : x(image_desc(problem.shape.x, problem.channels_last)),
+        y(image_desc(problem.shape.y, problem.channels_last)),
         bias(plain_desc({problem.shape.y.c})) {
     const ConvShape& shape = problem.shape;
     const Window& window = shape.window;
@@ -74,6 +74,12 @@ struct Description {
 };
 
 }  // namespace
+
+ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc& filter,
+                         const TensorDesc& y, int width) {
+  const ConvShape shape = conv_shape(args, x.shape, filter.shape);
+  return {shape, are_channels_last(shape.order, {&x, &y}), width};
+}
 
 ConvForward::ConvForward(const ConvProblem& problem, bool with_bias) {
   make_at_width(problem.width, "a convolution", [&] {

@@ -12,10 +12,13 @@ namespace headrace {
 
 struct ConvProblem {
   ConvShape shape;
-  bool x_channels_last = false;
-  bool y_channels_last = false;
+  bool channels_last = false;
   int width = 1;
 };
+
+/// The convolution of X with the filter to Y (or the gradients of one of them).
+ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc& filter,
+                         const TensorDesc& y, int width);
 
 /// y = conv(x, filter) + bias
 class ConvForward {
