@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <pthread.h>
@@ -56,6 +57,25 @@ cpu_set_t only(int cpu) {
 /// Set by the first pinned pool: from then on unpinned crews must let go of bound workers.
 std::atomic<bool> any_pool_pinned{false};
 std::atomic<std::uint64_t> pools_made{0};
+
+void check_width(int width) {
+  require(width >= 1 && width <= kMaxThreads, ErrorCode::kInvalidArgument,
+          "a width must be 1 to {}, found {}", kMaxThreads, width);
+}
+
+/// The pool whose crew this thread works for just now.
+thread_local ThreadPool* pool_of_this_thread = nullptr;
+
+class Membership {
+ public:
+  explicit Membership(ThreadPool& pool) : before_(std::exchange(pool_of_this_thread, &pool)) {}
+  ~Membership() { pool_of_this_thread = before_; }
+  Membership(const Membership&) = delete;
+  Membership& operator=(const Membership&) = delete;
+
+ private:
+  ThreadPool* before_;
+};
 
 std::mutex process_mutex;
 ThreadPoolOptions process_options;
@@ -163,12 +183,12 @@ int ThreadPool::threads() const { return impl_->threads; }
 bool ThreadPool::pinned() const { return impl_->pin; }
 
 void ThreadPool::run_at_width(int width, function_ref<void()> body) {
-  require(width >= 1 && width <= threads(), ErrorCode::kInvalidArgument,
-          "width {} outside 1 to {}, the threads of the pool", width, threads());
+  check_width(width);
   if (tbb::this_task_arena::max_concurrency() == width) {
     tbb::this_task_arena::isolate([&] { body(); });
     return;
   }
+  if (width > threads()) return Crew(*this, width).execute(body);
   const Impl::Spares& spares = impl_->spares_of(*this, width);
   const std::size_t first = static_cast<std::size_t>(std::max(0, Crew::worker()));
   for (std::size_t i = 0; i < spares.size(); ++i) {
@@ -208,11 +228,15 @@ class Binding : public tbb::task_scheduler_observer {
 };
 
 struct Crew::Impl {
-  Impl(ThreadPool::Impl& pool, int width) : pool(pool), arena(width, /*reserved_for_masters=*/1) {
-    if (pool.pin || any_pool_pinned.load(std::memory_order_relaxed)) binding.emplace(arena, pool);
+  // Never asks for more workers than the pool has: oneTBB would print a warning.
+  Impl(ThreadPool& pool, int width)
+      : pool(pool), arena(width, /*reserved_for_masters=*/std::max(1, width - pool.threads() + 1)) {
+    if (pool.pinned() || any_pool_pinned.load(std::memory_order_relaxed)) {
+      binding.emplace(arena, *pool.impl_);
+    }
   }
 
-  ThreadPool::Impl& pool;
+  ThreadPool& pool;
   tbb::task_arena arena;
   std::optional<Binding> binding;
   // Isolated: cancellation of a task of the caller must not drop jobs of the crew.
@@ -226,9 +250,8 @@ struct Crew::Impl {
 };
 
 Crew::Crew(ThreadPool& pool, int width) {
-  require(width >= 1 && width <= pool.threads(), ErrorCode::kInvalidArgument,
-          "width {} outside 1 to {}, the threads of the pool", width, pool.threads());
-  impl_ = std::make_unique<Impl>(*pool.impl_, width);
+  check_width(width);
+  impl_ = std::make_unique<Impl>(pool, width);
 }
 
 Crew::~Crew() = default;
@@ -236,16 +259,25 @@ Crew::~Crew() = default;
 int Crew::width() const { return impl_->arena.max_concurrency(); }
 
 void Crew::execute(function_ref<void()> body) {
-  impl_->arena.execute([&] { body(); });
-  impl_->pool.check_binding();
+  impl_->arena.execute([&] {
+    const Membership member(impl_->pool);
+    body();
+  });
+  impl_->pool.impl_->check_binding();
 }
 
 void Crew::invite(Job job) {
-  impl_->jobs.run([job] { job.call(job.argument); });
+  impl_->jobs.run([job, pool = &impl_->pool] {
+    const Membership member(*pool);
+    job.call(job.argument);
+  });
 }
 
 void Crew::invite_from_outside(Job job) {
-  impl_->arena.enqueue(impl_->jobs.defer([job] { job.call(job.argument); }));
+  impl_->arena.enqueue(impl_->jobs.defer([job, pool = &impl_->pool] {
+    const Membership member(*pool);
+    job.call(job.argument);
+  }));
 }
 
 void Crew::arm() {
@@ -269,6 +301,11 @@ bool Crew::open() {
 void Crew::retire() { impl_->jobs.wait(); }
 
 int Crew::worker() { return tbb::this_task_arena::current_thread_index(); }
+
+void run_at_width(int width, function_ref<void()> body) {
+  ThreadPool* pool = pool_of_this_thread;
+  (pool != nullptr ? *pool : ThreadPool::process()).run_at_width(width, body);
+}
 
 void parallel_for(int parts, function_ref<void(int part)> body) {
   require(parts >= 0, ErrorCode::kInvalidArgument, "a loop of {} parts", parts);

@@ -37,7 +37,8 @@ class ThreadPool {
 
   /// Runs `body` on this thread as one of `width` threads: a oneDNN primitive created inside is
   /// made for that width, and one of that width may be executed inside. While it waits inside, the
-  /// thread takes only work that `body` itself made. 1 <= width <= threads().
+  /// thread takes only work that `body` itself made. A width above threads(), as of a plan that was
+  /// made on a larger machine, gives the same results on the threads there are.
   void run_at_width(int width, function_ref<void()> body);
 
  private:
@@ -97,6 +98,9 @@ class Crew {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// ThreadPool::run_at_width() of the pool whose crew the caller belongs to, or else of process().
+void run_at_width(int width, function_ref<void()> body);
 
 /// Runs body(0) ... body(parts - 1), each once, on the threads of the crew the caller belongs to,
 /// and returns when all have run. Which thread runs a part is not determined, so results must
