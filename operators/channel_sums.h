@@ -83,7 +83,8 @@ class ChannelSums {
   static constexpr int64_t kRun = 64;        // terms added up in T before they become a double
   static constexpr int64_t kMaxBlocks = 64;  // parallelism of the summation
   static constexpr int kLanes = 16;
-  static constexpr int64_t kTile = 256;  // channels whose accumulators stay in the first-level cache
+  static constexpr int64_t kTile =
+      256;  // channels whose accumulators stay in the first-level cache
 
   int64_t index(int64_t block, int k, int64_t c) const {
     return (block * K + k) * shape_.channels + c;

@@ -45,8 +45,8 @@ void require_count(const InferContext& context, int i, int64_t count) {
 void require_float32(const PrepareContext& context, std::initializer_list<int> inputs) {
   for (int i : inputs) {
     require(context.inputs[i].dtype == DType::kFloat32, ErrorCode::kUnsupported,
-            "input {} is {}; {} computes in float32 only on {}", i,
-            context.inputs[i].to_string(), context.schema.type(), context.device.to_string());
+            "input {} is {}; {} computes in float32 only on {}", i, context.inputs[i].to_string(),
+            context.schema.type(), context.device.to_string());
   }
 }
 

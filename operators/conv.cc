@@ -33,10 +33,6 @@ Cost conv_cost(const CostContext& context) {
   return {.flops = 2 * shape.macs(), .bytes = context.operand_bytes()};
 }
 
-bool has_bias(const PrepareContext& context) {
-  return context.inputs.size() > 2 && !context.args.flag("no_bias");
-}
-
 class ConvKernel final : public Kernel {
  public:
   ConvKernel(const ConvProblem& problem, bool with_bias)
@@ -74,22 +70,24 @@ OpSchema conv_schema() {
         if (bias) outputs.push_back(g.din(2));
         if (!g.args().flag("no_gradient_to_input")) outputs.push_back(g.din(0));
         OperatorDef& gradient = g.op("ConvGradient", {g.in(0), g.in(1), g.dout(0)}, outputs);
-        if (!bias) set_arg(gradient, "no_bias", int64_t{1});
+        set_arg(gradient, "no_bias", int64_t{bias ? 0 : 1});
       });
   return declare_conv(schema);
 }
 
 const RegisterOperator conv(conv_schema());
 
-const RegisterCpuKernel conv_cpu(
-    "Conv", [](const PrepareContext& context) -> std::unique_ptr<Kernel> {
-      require_float32(context, {0, 1});
-      if (context.outputs[0].shape.numel() == 0) return make_kernel([](OpContext&) {});
-      return std::make_unique<ConvKernel>(
-          conv_problem(context.args, context.inputs[0], context.inputs[1], context.outputs[0],
-                       context.width),
-          has_bias(context));
-    });
+const RegisterCpuKernel conv_cpu("Conv",
+                                 [](const PrepareContext& context) -> std::unique_ptr<Kernel> {
+                                   require_float32(context, {0, 1});
+                                   if (context.outputs[0].shape.numel() == 0)
+                                     return make_kernel([](OpContext&) {});
+                                   return std::make_unique<ConvKernel>(
+                                       conv_problem(context.args, context.inputs[0],
+                                                    context.inputs[1], context.outputs[0],
+                                                    context.width),
+                                       context.inputs.size() > 2);
+                                 });
 
 }  // namespace
 }  // namespace headrace

@@ -5,15 +5,14 @@
 namespace headrace {
 
 double ConvShape::macs() const {
-  return static_cast<double>(y.n) * static_cast<double>(y.pixels()) *
-         static_cast<double>(y.c) * static_cast<double>(x.c / group) *
-         static_cast<double>(window.taps());
+  return static_cast<double>(y.n) * static_cast<double>(y.pixels()) * static_cast<double>(y.c) *
+         static_cast<double>(x.c / group) * static_cast<double>(window.taps());
 }
 
 OpSchema& declare_conv(OpSchema& schema) {
   return declare_window(schema, WindowUse::kConvolution)
       .arg("group", 1, "channels are convolved in this many independent groups")
-      .arg("no_bias", 0, "a bias is not read, and has no gradient")
+      .arg("no_bias", 0, "says to ConvGradient that there is no bias; Conv sees it from its inputs")
       .arg("no_gradient_to_input", 0, "the gradient of X is not made");
 }
 
@@ -25,6 +24,13 @@ ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
           "the filter must have as many dimensions as X {}, found {}", x.to_string(),
           filter.to_string());
   shape.window = window_of(args, shape.x, WindowUse::kConvolution);
+  for (int64_t pad : shape.window.pad_begin) {
+    require(
+        pad >= 0, ErrorCode::kUnsupported,
+        "legacy_pad 2 with a stride above the kernel size would leave out the first {} elements "
+        "of an axis; give the pads instead",
+        -pad);
+  }
   shape.group = args.integer("group");
   require(shape.group >= 1, ErrorCode::kInvalidArgument,
           "argument 'group' must be at least 1, found {}", shape.group);
@@ -36,12 +42,13 @@ ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
           shape.group);
   require(found.n > 0, ErrorCode::kShapeMismatch, "the filter {} has no output channels",
           filter.to_string());
-  ImageShape expected{.n = found.n, .c = shape.x.c / shape.group, .size = shape.window.kernel,
+  ImageShape expected{.n = found.n,
+                      .c = shape.x.c / shape.group,
+                      .size = shape.window.kernel,
                       .axes = shape.x.axes};
   require(expected.shape(shape.order) == filter, ErrorCode::kShapeMismatch,
           "the filter must have shape {} for X {} in {} group(s), found {}",
-          expected.shape(shape.order).to_string(), x.to_string(), shape.group,
-          filter.to_string());
+          expected.shape(shape.order).to_string(), x.to_string(), shape.group, filter.to_string());
   shape.y = {.n = shape.x.n, .c = found.n, .size = shape.window.output, .axes = shape.x.axes};
   return shape;
 }

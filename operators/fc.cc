@@ -22,8 +22,9 @@ std::vector<TensorType> infer_fc(const InferContext& context) {
 OpSchema fc_schema() {
   OpSchema schema("FC");
   schema
-      .doc("Fully connected layer: Y = X transpose(W) + b, where X is read as a matrix with the "
-           "axes before `axis` as rows, and W with those before `axis_w`.")
+      .doc(
+          "Fully connected layer: Y = X transpose(W) + b, where X is read as a matrix with the "
+          "axes before `axis` as rows, and W with those before `axis_w`.")
       .input("X", "K elements per row")
       .input("W", "N x K")
       .input("b", "N")

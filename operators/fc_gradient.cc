@@ -50,8 +50,7 @@ class FcGradientKernel final : public Kernel {
       scratch_ = std::max(scratch_, db_->scratch_bytes());
     }
     if (at_.dx >= 0 && !empty) {
-      dx_.emplace(
-          MatrixProduct::Problem{.m = shape.m, .k = shape.n, .n = shape.k, .width = width});
+      dx_.emplace(MatrixProduct::Problem{.m = shape.m, .k = shape.n, .n = shape.k, .width = width});
       scratch_ = std::max(scratch_, dx_->scratch_bytes());
     }
   }
@@ -97,8 +96,8 @@ std::unique_ptr<Kernel> make_gradient(const PrepareContext& context, const Tenso
   for (int* output : {&positions.dw, &positions.db, &positions.dx}) {
     if (*output >= 0 && !context.wants(*output)) *output = -1;
   }
-  return std::make_unique<FcGradientKernel>(fc_shape(context.args, x.shape, w.shape),
-                                            context.width, positions);
+  return std::make_unique<FcGradientKernel>(fc_shape(context.args, x.shape, w.shape), context.width,
+                                            positions);
 }
 
 CostFn cost_of_products(int x, int w, bool x_is_output, bool w_is_output) {
@@ -172,8 +171,7 @@ const RegisterCpuKernel weights_cpu(kWeights, [](const PrepareContext& context) 
 
 const RegisterCpuKernel data_cpu(kData, [](const PrepareContext& context) {
   require_float32(context, {0, 1});
-  return make_gradient(context, context.outputs[0], context.inputs[0],
-                       {.w = 0, .dy = 1, .dx = 0});
+  return make_gradient(context, context.outputs[0], context.inputs[0], {.w = 0, .dy = 1, .dx = 0});
 });
 
 }  // namespace

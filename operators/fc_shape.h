@@ -8,7 +8,8 @@
 
 namespace headrace {
 
-/// A fully connected layer as a product of matrices: Y (m x n) = X (m x k) transpose(W (n x k)) + b.
+/// A fully connected layer as a product of matrices: Y (m x n) = X (m x k) transpose(W (n x k)) +
+/// b.
 struct FcShape {
   int64_t m = 0;
   int64_t k = 0;

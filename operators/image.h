@@ -9,10 +9,10 @@
 #include "core/shape.h"
 #include "core/tensor.h"
 
-/// Images: operands of rank 3 to 5 with a batch, a channel and one to three spatial axes. Two things
-/// say where the channels are. The argument `order` gives the meaning of the axes and so the logical
-/// shape; TensorDesc::layout gives the place in memory where the order is NCHW. A kernel only asks
-/// whether the channels of a pixel are neighbours.
+/// Images: operands of rank 3 to 5 with a batch, a channel and one to three spatial axes. Two
+/// things say where the channels are. The argument `order` gives the meaning of the axes and so the
+/// logical shape; TensorDesc::layout gives the place in memory where the order is NCHW. A kernel
+/// only asks whether the channels of a pixel are neighbours.
 namespace headrace {
 
 enum class Order : uint8_t { kNchw, kNhwc };

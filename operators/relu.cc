@@ -36,17 +36,17 @@ const RegisterOperator relu(OpSchema("Relu")
                                   g.op("ReluGradient", {g.out(0), g.dout(0)}, {g.din(0)});
                                 }));
 
-const RegisterOperator relu_gradient(
-    OpSchema("ReluGradient")
-        .doc("dX = Y > 0 ? dY : 0, element by element.")
-        .input("Y", "result of Relu")
-        .input("dY")
-        .output("dX")
-        .inplace(1, 0)
-        .ignored_args({"order", "cudnn_exhaustive_search", "use_cudnn"})
-        .infer(infer_relu_gradient)
-        .cost(one_flop_per_element)
-        .layout(LayoutPolicy::kFollows));
+const RegisterOperator relu_gradient(OpSchema("ReluGradient")
+                                         .doc("dX = Y > 0 ? dY : 0, element by element.")
+                                         .input("Y", "result of Relu")
+                                         .input("dY")
+                                         .output("dX")
+                                         .inplace(1, 0)
+                                         .ignored_args({"order", "cudnn_exhaustive_search",
+                                                        "use_cudnn"})
+                                         .infer(infer_relu_gradient)
+                                         .cost(one_flop_per_element)
+                                         .layout(LayoutPolicy::kFollows));
 
 const RegisterCpuKernel relu_cpu("Relu", [](const PrepareContext& prepare) {
   return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {

@@ -170,10 +170,10 @@ Window window_of(const Args& args, const ImageShape& image, WindowUse use) {
   if (use == WindowUse::kPooling) {
     require(window.dilation == ones, ErrorCode::kInvalidArgument,
             "pooling with a dilation other than 1 is not defined");
-    require(!global || (window.stride == ones && window.pad_begin == zeros &&
-                        window.pad_end == zeros),
-            ErrorCode::kInvalidArgument,
-            "global_pooling covers the whole image: stride must be 1 and pads 0");
+    require(
+        !global || (window.stride == ones && window.pad_begin == zeros && window.pad_end == zeros),
+        ErrorCode::kInvalidArgument,
+        "global_pooling covers the whole image: stride must be 1 and pads 0");
     for (int axis = 0; axis < 3; ++axis) {
       require(std::max(window.pad_begin[axis], window.pad_end[axis]) < window.kernel[axis],
               ErrorCode::kInvalidArgument, "pads ({}, {}) must be smaller than the kernel ({})",

@@ -15,8 +15,8 @@ struct Window {
   std::array<int64_t, 3> kernel = {1, 1, 1};
   std::array<int64_t, 3> stride = {1, 1, 1};
   std::array<int64_t, 3> dilation = {1, 1, 1};
+  /// Pads are negative where legacy_pad leaves out elements at the edge of the image.
   std::array<int64_t, 3> pad_begin = {0, 0, 0};
-  /// May be negative under legacy_pad: the last elements of the image are then never looked at.
   std::array<int64_t, 3> pad_end = {0, 0, 0};
   std::array<int64_t, 3> output = {1, 1, 1};
 
@@ -32,10 +32,10 @@ enum class WindowUse : uint8_t { kConvolution, kPooling };
 OpSchema& declare_window(OpSchema& schema, WindowUse use);
 
 /// Reads the arguments:
-///   kernel | kernel_h and kernel_w | kernels      (a list wins over the scalar, the scalar over h, w)
-///   stride, dilation                              likewise, default 1
-///   pad | pad_t, pad_l, pad_b, pad_r | pads       begin of each axis, then end of each axis; default 0
-///   legacy_pad                                    0 as given, 1 none, 2 so that output = ceil(input /
+///   kernel | kernel_h and kernel_w | kernels      (a list wins over the scalar, the scalar over h,
+///   w) stride, dilation                              likewise, default 1 pad | pad_t, pad_l,
+///   pad_b, pad_r | pads       begin of each axis, then end of each axis; default 0 legacy_pad 0 as
+///   given, 1 none, 2 so that output = ceil(input /
 ///                                                 stride), 3 as given with the output rounded up
 ///   global_pooling                                kernel = image
 /// Throws kInvalidArgument where they contradict each other or are incomplete, kShapeMismatch where

@@ -54,9 +54,9 @@ struct Description {
   }
 
   dnnl::convolution_forward::primitive_desc forward(bool with_bias) const {
-    return with_bias ? describe<dnnl::convolution_forward>(
-                           dnnl::prop_kind::forward_training, kAlgorithm, x, any_filter, bias, y,
-                           strides, dilations, pad_begin, pad_end)
+    return with_bias ? describe<dnnl::convolution_forward>(dnnl::prop_kind::forward_training,
+                                                           kAlgorithm, x, any_filter, bias, y,
+                                                           strides, dilations, pad_begin, pad_end)
                      : describe<dnnl::convolution_forward>(dnnl::prop_kind::forward_training,
                                                            kAlgorithm, x, any_filter, y, strides,
                                                            dilations, pad_begin, pad_end);
@@ -125,11 +125,11 @@ ConvBackwardData::ConvBackwardData(const ConvProblem& problem) {
     const auto chosen = describe_backward<dnnl::convolution_backward_data>(
         given.forward(false), kAlgorithm, given.x, given.any_filter, given.y, given.strides,
         given.dilations, given.pad_begin, given.pad_end);
-    convolution_ = make_primitive<dnnl::convolution_backward_data>(
-        chosen, problem.width,
-        {{DNNL_ARG_DIFF_SRC, given.x},
-         {DNNL_ARG_WEIGHTS, chosen.weights_desc()},
-         {DNNL_ARG_DIFF_DST, given.y}});
+    convolution_ =
+        make_primitive<dnnl::convolution_backward_data>(chosen, problem.width,
+                                                        {{DNNL_ARG_DIFF_SRC, given.x},
+                                                         {DNNL_ARG_WEIGHTS, chosen.weights_desc()},
+                                                         {DNNL_ARG_DIFF_DST, given.y}});
     pack_ = make_reorder(given.filter, chosen.weights_desc(), problem.width);
     if (pack_) packed_bytes = chosen.weights_desc().get_size();
   });
@@ -146,8 +146,8 @@ void ConvBackwardData::run(const float* filter, const float* dy, float* dx, void
     packed = ScratchLayout::at(scratch, packed_offset_);
     pack_.run({{DNNL_ARG_FROM, filter}, {DNNL_ARG_TO, packed}}, work);
   }
-  convolution_.run(
-      {{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DIFF_DST, dy}}, work);
+  convolution_.run({{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DIFF_DST, dy}},
+                   work);
 }
 
 ConvBackwardFilter::ConvBackwardFilter(const ConvProblem& problem, bool with_bias) {
@@ -157,13 +157,12 @@ ConvBackwardFilter::ConvBackwardFilter(const ConvProblem& problem, bool with_bia
     const auto hint = given.forward(with_bias);
     using Backward = dnnl::convolution_backward_weights;
     const auto chosen =
-        with_bias
-            ? describe_backward<Backward>(hint, kAlgorithm, given.x, given.any_filter, given.bias,
-                                          given.y, given.strides, given.dilations, given.pad_begin,
-                                          given.pad_end)
-            : describe_backward<Backward>(hint, kAlgorithm, given.x, given.any_filter, given.y,
-                                          given.strides, given.dilations, given.pad_begin,
-                                          given.pad_end);
+        with_bias ? describe_backward<Backward>(hint, kAlgorithm, given.x, given.any_filter,
+                                                given.bias, given.y, given.strides, given.dilations,
+                                                given.pad_begin, given.pad_end)
+                  : describe_backward<Backward>(hint, kAlgorithm, given.x, given.any_filter,
+                                                given.y, given.strides, given.dilations,
+                                                given.pad_begin, given.pad_end);
     const memory::desc packed = chosen.diff_weights_desc();
     std::vector<Primitive::Impl::Operand> operands = {
         {DNNL_ARG_SRC, given.x}, {DNNL_ARG_DIFF_WEIGHTS, packed}, {DNNL_ARG_DIFF_DST, given.y}};

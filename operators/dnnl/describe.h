@@ -65,8 +65,8 @@ typename P::primitive_desc describe_backward(const Hint& hint, const Description
 template <typename P, typename Description>
 Primitive make_primitive(const Description& description, int width,
                          std::vector<Primitive::Impl::Operand> operands) {
-  return Primitive(std::make_shared<const Primitive::Impl>(Primitive::Impl{
-      P(description), std::move(operands), description.scratchpad_desc(), width}));
+  return Primitive(std::make_shared<const Primitive::Impl>(
+      Primitive::Impl{P(description), std::move(operands), description.scratchpad_desc(), width}));
 }
 
 /// Copies between two physical orders; empty when they are the same.
@@ -76,7 +76,7 @@ Primitive make_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc&
 /// ours: `what` says what could not be made.
 template <typename F>
 void make_at_width(int width, const char* what, F make) {
-  ThreadPool::process().run_at_width(width, [&] {
+  run_at_width(width, [&] {
     try {
       make();
     } catch (const dnnl::error& error) {

@@ -68,7 +68,7 @@ dnnl::memory::dims plain_strides(const dnnl::memory::dims& dims) {
 size_t Primitive::scratch_bytes() const { return impl_ ? impl_->scratchpad.get_size() : 0; }
 
 void Primitive::run(std::initializer_list<Argument> arguments, void* scratch) const {
-  ThreadPool::process().run_at_width(impl_->width, [&] {
+  run_at_width(impl_->width, [&] {
     Arguments bound;
     for (const Impl::Operand& operand : impl_->operands) {
       for (const Argument& argument : arguments) {
@@ -95,8 +95,7 @@ dnnl::memory::desc plain_desc(const dnnl::memory::dims& dims) {
   return strided_desc(dims, plain_strides(dims));
 }
 
-dnnl::memory::desc strided_desc(const dnnl::memory::dims& dims,
-                                const dnnl::memory::dims& strides) {
+dnnl::memory::desc strided_desc(const dnnl::memory::dims& dims, const dnnl::memory::dims& strides) {
   return {dims, dnnl::memory::data_type::f32, strides};
 }
 

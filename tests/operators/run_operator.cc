@@ -75,7 +75,7 @@ class OperatorRun {
   }
 
   std::unique_ptr<Kernel> prepare() {
-    types_ = infer();
+    types_ = options_.types.empty() ? infer() : options_.types;
     for (int i = 0; i < def_.input_size(); ++i) place_input(i);
     for (int i = 0; i < def_.output_size(); ++i) place_output(i);
     for (const Operand& operand : input_operands_) input_descs_.push_back(*operand.desc);

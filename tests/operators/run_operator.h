@@ -24,6 +24,8 @@ struct RunOptions {
   uint64_t wanted = ~uint64_t{0};
   uint64_t seed = 1;
   uint64_t step = 0;
+  /// Types of the outputs of a plan operator, which cannot infer them.
+  std::vector<TensorType> types = {};
   /// Hands the kernel its packed input, where it has one.
   bool packed = false;
   Workspace* workspace = nullptr;

@@ -1,0 +1,8 @@
+import torch
+
+from . import reference
+
+
+@reference("Relu")
+def relu(args, x):
+    return torch.relu(x)
