@@ -1,12 +1,10 @@
 #include <cstring>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/spdlog.h>
 
 #include "core/error.h"
 #include "core/npy.h"
@@ -37,9 +35,11 @@ class Recording {
   const std::string& blob() const { return target_.name; }
 
   void add(Tensor value) {
-    require(values_.empty() || values_.front().desc() == value.desc(), ErrorCode::kShapeMismatch,
-            "--record {}: {} in iteration {}, {} before; what changes its shape cannot be stacked",
-            blob(), value.desc().to_string(), values_.size(), values_.front().desc().to_string());
+    if (!values_.empty() && values_.front().desc() != value.desc()) {
+      fail(ErrorCode::kShapeMismatch,
+           "--record {}: {} in iteration {}, {} before; what changes its shape cannot be stacked",
+           blob(), value.desc().to_string(), values_.size(), values_.front().desc().to_string());
+    }
     values_.push_back(std::move(value));
   }
 
@@ -108,11 +108,13 @@ Action set_up(CLI::App& app) {
   flags->net.add_to(app);
   app.add_option("--output", flags->outputs,
                  "NAME=FILE.npy: write a blob, any blob, after the last iteration; repeatable")
+      ->type_name("NAME=FILE")
       ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--record", flags->records,
                  "NAME=FILE.npy: write a blob of every iteration, stacked on a new first axis; "
                  "repeatable")
+      ->type_name("NAME=FILE")
       ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--iterations", flags->iterations, "How often the net runs")
@@ -120,6 +122,7 @@ Action set_up(CLI::App& app) {
   flags->execution.add_to(app);
   app.add_option("--trace", flags->trace,
                  "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev")
+      ->type_name("FILE")
       ->default_str("");
   return [flags] { return run(*flags); };
 }

@@ -21,22 +21,25 @@ std::vector<NamedValue> parse_named(const std::vector<std::string>& texts,
 }
 
 void NetFlags::add_to(CLI::App& flags) {
-  flags.add_option("NET", net, "The net: a .pb or .pbtxt file")->required();
+  flags.add_option("NET", net, "The net: a .pb or .pbtxt file")->required()->type_name("FILE");
   flags
       .add_option("--init", inits,
                   "A net that is run once, before, to make parameters; repeat it for several")
       ->default_str("")
+      ->type_name("FILE")
       ->allow_extra_args(false);
   flags
       .add_option("--input", inputs,
                   "NAME=FILE.npy, or NAME=random:2x3x224x224 for normally distributed numbers, or "
                   "NAME=random:32:int32:10 for integers from 0 to 9; repeat it for several")
       ->default_str("")
+      ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   flags
       .add_option("--shapes", shapes,
                   "JSON file of shapes, {\"conv1_w\": [64, 3, 7, 7], ...}, of blobs that neither "
                   "--init nor --input gives: they get random numbers")
+      ->type_name("FILE")
       ->default_str("");
 }
 
