@@ -14,6 +14,7 @@
 #include "tests/core/element_pattern.h"
 #include "tests/support/disk_full.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace headrace {
@@ -27,7 +28,7 @@ using testing::read_file;
 using testing::TempFolder;
 using testing::write_file;
 
-const std::filesystem::path kData = HEADRACE_SOURCE_DIR "/tests/data/npy";
+const std::filesystem::path kData = source_dir() / "tests/data/npy";
 
 Tensor read_data(const std::string& name) { return read_npy(kData / (name + ".npy")); }
 

@@ -14,6 +14,7 @@
 #include "core/proto/net_io.h"
 #include "tests/core/element_pattern.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 
 namespace headrace {
@@ -22,7 +23,7 @@ namespace {
 using testing::expect_error;
 using testing::pattern_tensor;
 
-const std::filesystem::path kData = HEADRACE_SOURCE_DIR "/tests/data/blobs";
+const std::filesystem::path kData = source_dir() / "tests/data/blobs";
 
 TensorProto parse_tensor(std::string_view text) {
   return parse<TensorProtos>("protos {" + std::string(text) + "}", "a.pbtxt").protos(0);

@@ -13,6 +13,7 @@
 #include "tests/operators/compare.h"
 #include "tests/operators/gradients.h"
 #include "tests/operators/run_operator.h"
+#include "tests/support/paths.h"
 
 namespace headrace::testing {
 namespace {
@@ -76,7 +77,7 @@ const json& golden_file(const std::string& type) {
   static std::map<std::string, json> files;
   auto found = files.find(type);
   if (found != files.end()) return found->second;
-  std::string path = fmt::format("{}/tests/operators/golden/{}.json", HEADRACE_SOURCE_DIR, type);
+  const std::string path = source_dir() / "tests/operators/golden" / (type + ".json");
   std::ifstream file(path);
   require(file.good(), ErrorCode::kNotFound,
           "no golden file {}; see tests/operators/README.md for how to make it", path);
