@@ -48,6 +48,11 @@ endif()
 # A function of ours is ours: the compiler may inline it although it is exported.
 list(APPEND cxx_options -fno-semantic-interposition)
 
+option(HEADRACE_FUZZ "Build the libFuzzer programs of fuzz/ (needs Clang)" OFF)
+if(HEADRACE_FUZZ)
+  list(APPEND cxx_options -fsanitize=fuzzer-no-link)
+endif()
+
 add_library(headrace_options INTERFACE)
 target_compile_definitions(headrace_options INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)

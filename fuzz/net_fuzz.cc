@@ -1,0 +1,8 @@
+// Nets in binary form.
+#include "core/proto/net.pb.h"
+#include "fuzz/round_trip.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  headrace::fuzz::round_trip<headrace::NetDef>(headrace::fuzz::as_text(data, size), "a.pb");
+  return 0;
+}

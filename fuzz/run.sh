@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# run.sh [SECONDS]: runs every fuzz program of build/fuzz for that long (60), from its seeds and from
+# what earlier runs have learnt. Stops at the first failure.
+set -euo pipefail
+seconds=${1:-60}
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+build="$root/build/fuzz"
+seeds="$build/seeds"
+
+encode() { # MESSAGE FILE.pbtxt FOLDER: puts the binary form into the folder
+  mkdir -p "$3"
+  sed 's/cuda_gpu_id/device_id/' "$2" |
+    protoc --proto_path="$root" --encode="headrace.$1" core/proto/net.proto > "$3/$(basename "$2").pb"
+}
+rm -rf "$seeds"
+encode NetDef "$root/fuzz/seeds/net.pbtxt" "$seeds/net_fuzz"
+encode TensorProtos "$root/fuzz/seeds/tensors.pbtxt" "$seeds/tensor_fuzz"
+mkdir -p "$seeds/net_text_fuzz"
+cp "$root/fuzz/seeds/net.pbtxt" "$seeds/net_text_fuzz"
+mkdir -p "$seeds/npy_fuzz"
+cp "$root"/tests/data/npy/*.npy "$seeds/npy_fuzz"
+
+for program in "$build"/fuzz/*_fuzz; do
+  name=$(basename "$program")
+  corpus="$build/corpus/$name"
+  log="$build/$name.log"
+  mkdir -p "$corpus"
+  if ! "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 -max_len=4096 \
+      -artifact_prefix="$build/crash-$name-" -print_final_stats=1 \
+      "$corpus" "$seeds/$name" > "$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    echo "$name failed; its whole output is $log" >&2
+    exit 1
+  fi
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  echo "$name: $runs inputs in $seconds s, $(find "$corpus" -type f | wc -l) kept"
+done
