@@ -18,7 +18,7 @@ encode TensorProtos "$root/fuzz/seeds/tensors.pbtxt" "$seeds/tensor_fuzz"
 mkdir -p "$seeds/net_text_fuzz"
 cp "$root/fuzz/seeds/net.pbtxt" "$seeds/net_text_fuzz"
 mkdir -p "$seeds/npy_fuzz"
-cp "$root"/tests/data/npy/*.npy "$seeds/npy_fuzz"
+cp "$root"/tests/core/golden/npy/*.npy "$seeds/npy_fuzz"
 
 for program in "$build"/fuzz/*_fuzz; do
   name=$(basename "$program")

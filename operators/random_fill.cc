@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/registry.h"
-#include "core/tensor_proto.h"
+#include "core/proto/tensor_proto.h"
 #include "operators/checks.h"
 #include "operators/fill_shape.h"
 #include "operators/parts.h"

@@ -8,6 +8,14 @@ namespace headrace {
 
 class TensorProto;
 
+/// The element type that a TensorProto::DataType names; kUndefined for one that has no elements
+/// that can be read. Also the meaning of the arguments `dtype` of fillers and `to` of Cast.
+DType dtype_of_proto(int64_t data_type);
+
+/// The TensorProto::DataType of an element type. Throws kUnsupported for bfloat16, which the format
+/// has no name for.
+int proto_of_dtype(DType dtype);
+
 /// Elements [begin, end) of a tensor in logical order, which one TensorProto may hold of it.
 struct TensorSegment {
   int64_t begin = 0;

@@ -185,15 +185,20 @@ void copy_content(const TensorProto& proto, TensorField field, DType dtype, void
 
 }  // namespace
 
+DType dtype_of_proto(int64_t data_type) {
+  const auto* found = std::ranges::find(kTensorProtoTypes, data_type, &TensorProtoType::proto);
+  return found == kTensorProtoTypes.end() ? DType::kUndefined : found->dtype;
+}
+
 TensorDesc desc_of(const TensorProto& proto) {
-  const TensorProtoType* type = find_tensor_proto_type(proto.data_type());
-  if (type == nullptr) {
+  const DType dtype = dtype_of_proto(proto.data_type());
+  if (dtype == DType::kUndefined) {
     fail_in(proto, ErrorCode::kUnsupported, "a tensor of type {} has no elements that can be read",
             type_name(proto));
   }
   try {
     const auto& dims = proto.dims();
-    return {type->dtype, Shape(std::span(dims.data(), static_cast<size_t>(dims.size())))};
+    return {dtype, Shape(std::span(dims.data(), static_cast<size_t>(dims.size())))};
   } catch (Error& error) {
     throw error.on_blob(proto.name());
   }

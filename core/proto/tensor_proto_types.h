@@ -40,9 +40,4 @@ inline const TensorProtoType* find_tensor_proto_type(DType dtype) {
   return found == kTensorProtoTypes.end() ? nullptr : found;
 }
 
-inline const TensorProtoType* find_tensor_proto_type(TensorProto::DataType proto) {
-  const auto* found = std::ranges::find(kTensorProtoTypes, proto, &TensorProtoType::proto);
-  return found == kTensorProtoTypes.end() ? nullptr : found;
-}
-
 }  // namespace headrace

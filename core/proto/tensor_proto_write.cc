@@ -68,6 +68,14 @@ void clear(TensorProto& proto) {
 
 }  // namespace
 
+int proto_of_dtype(DType dtype) {
+  const TensorProtoType* type = find_tensor_proto_type(dtype);
+  require(type != nullptr, ErrorCode::kUnsupported,
+          "{} tensors cannot be written: the format has no such type; cast to float32 first",
+          name_of(dtype));
+  return type->proto;
+}
+
 void assign(TensorProto& proto, const Tensor& tensor) {
   const Tensor plain = tensor.plain();
   assign(proto, plain, {0, plain.numel()});
@@ -75,10 +83,7 @@ void assign(TensorProto& proto, const Tensor& tensor) {
 }
 
 void assign(TensorProto& proto, const Tensor& tensor, TensorSegment segment) {
-  const TensorProtoType* type = find_tensor_proto_type(tensor.dtype());
-  require(type != nullptr, ErrorCode::kUnsupported,
-          "{} tensors cannot be written: the format has no such type; cast to float32 first",
-          name_of(tensor.dtype()));
+  const int data_type = proto_of_dtype(tensor.dtype());
   const bool valid = tensor.layout() == Layout::kPlain && tensor.device().is_cpu() &&
                      0 <= segment.begin && segment.begin <= segment.end &&
                      segment.end <= tensor.numel();
@@ -86,7 +91,7 @@ void assign(TensorProto& proto, const Tensor& tensor, TensorSegment segment) {
           segment.begin, segment.end, tensor.desc().to_string());
   clear(proto);
   for (const int64_t dim : tensor.shape()) proto.add_dims(dim);
-  proto.set_data_type(type->proto);
+  proto.set_data_type(static_cast<TensorProto::DataType>(data_type));
   const auto* elements = static_cast<const char*>(tensor.raw()) +
                          static_cast<size_t>(segment.begin) * size_of(tensor.dtype());
   append_elements(proto, tensor.dtype(), elements, segment.end - segment.begin);

@@ -8,7 +8,7 @@
 
 namespace headrace::testing {
 
-/// Element i of the arrays in tests/data, as the scripts there define it.
+/// Element i of the arrays in tests/core/golden, as the scripts there define it.
 template <typename T>
 T pattern(int64_t i) {
   if constexpr (std::is_same_v<T, std::string>) {

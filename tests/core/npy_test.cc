@@ -1,5 +1,5 @@
-// Arrays that NumPy itself has written (tests/data/npy/make.py) are read, its format is written,
-// and whatever else a file holds gives one Error.
+// Arrays that NumPy itself has written (tests/core/golden/npy/make.py) are read, its format is
+// written, and whatever else a file holds gives one Error.
 #include "core/npy.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ using testing::read_file;
 using testing::TempFolder;
 using testing::write_file;
 
-const std::filesystem::path kData = source_dir() / "tests/data/npy";
+const std::filesystem::path kData = source_dir() / "tests/core/golden/npy";
 
 Tensor read_data(const std::string& name) { return read_npy(kData / (name + ".npy")); }
 

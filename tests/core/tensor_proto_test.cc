@@ -1,4 +1,4 @@
-// Tensors in messages: what Caffe2 itself has written (tests/data/blobs/make.py) is read and
+// Tensors in messages: what Caffe2 itself has written (tests/core/golden/blobs/make.py) is read and
 // written again byte by byte; sizes and values are checked against the shape and the type.
 #include "core/proto/tensor_proto.h"
 
@@ -23,7 +23,7 @@ namespace {
 using testing::expect_error;
 using testing::pattern_tensor;
 
-const std::filesystem::path kData = source_dir() / "tests/data/blobs";
+const std::filesystem::path kData = source_dir() / "tests/core/golden/blobs";
 
 TensorProto parse_tensor(std::string_view text) {
   return parse<TensorProtos>("protos {" + std::string(text) + "}", "a.pbtxt").protos(0);
@@ -160,6 +160,17 @@ TEST(TensorProto, WrongContent) {
   refuse("dims: 4611686018427387904 dims: 4", "overflows", ErrorCode::kShapeMismatch);
   refuse("data_type: UNDEFINED", "type UNDEFINED has no elements", ErrorCode::kUnsupported);
   refuse("name: 'w' dims: 1", "blob 'w'");
+}
+
+TEST(TensorProto, TypesByNumber) {
+  for (int type = TensorProto::DataType_MIN; type <= TensorProto::DataType_MAX; ++type) {
+    const DType dtype = dtype_of_proto(type);
+    if (dtype == DType::kUndefined) continue;
+    EXPECT_EQ(proto_of_dtype(dtype), type == TensorProto::BYTE ? TensorProto::UINT8 : type);
+  }
+  EXPECT_EQ(dtype_of_proto(TensorProto::BYTE), DType::kUInt8);
+  EXPECT_EQ(dtype_of_proto(TensorProto::REBATCHING_BUFFER), DType::kUndefined);
+  EXPECT_EQ(dtype_of_proto((int64_t{1} << 32) + 1), DType::kUndefined);
 }
 
 TEST(TensorProto, NoTypeForBfloat16) {
