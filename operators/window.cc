@@ -106,6 +106,10 @@ void resolve_axis(Window& window, int axis, int64_t input, int64_t legacy_pad) {
   // first pad.
   int64_t rounded = (room + stride - 1) / stride + 1;
   if (begin > 0 && (rounded - 1) * stride >= input + begin) --rounded;
+  require((rounded - 1) * stride < input + begin, ErrorCode::kInvalidArgument,
+          "with legacy_pad 3 the last kernel of {} windows with stride {} would lie outside of an "
+          "image of {}",
+          rounded, stride, input);
   end += stride * (rounded - output);
   output = rounded;
 }
