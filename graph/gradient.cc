@@ -189,7 +189,8 @@ class GradientPass {
     Gradient& gradient = gradients_[id];
     if (gradient.parts.empty() || !gradient.blob.empty()) return;
     // The sum is written over its first term, so that has to be a blob made for this value.
-    std::ranges::stable_partition(gradient.parts, &Gradient::Part::owned);
+    auto owned = std::ranges::find_if(gradient.parts, &Gradient::Part::owned);
+    if (owned != gradient.parts.end()) std::rotate(gradient.parts.begin(), owned, owned + 1);
     const Gradient::Part& first = gradient.parts.front();
     const bool alone = gradient.parts.size() == 1;
     if (alone && (first.owned || !is_wanted(id))) {
