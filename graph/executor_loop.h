@@ -77,8 +77,6 @@ class Loop {
       node = complete(failed, begin[failed]);
     }
     for (;;) {
-      if (kShared && !alone_) alone_ = is_alone();
-      if (kShared && !batch_->empty()) share_if_worth();
       if (foreign && run_.anyone_back()) welcome_back();
       if (run_.shuffle_seed_ != 0) [[unlikely]]
         node = shuffle(node);
@@ -86,6 +84,8 @@ class Loop {
         if (batch_->empty()) return;
         node = batch_->pop(schedule.weight_ns.data());
       }
+      if (kShared && !alone_) alone_ = is_alone();
+      if (kShared && !batch_->empty()) share_if_worth();  // never the only node
       current_ = node;
       if (run_.aborted_.load(std::memory_order_relaxed)) [[unlikely]] {
         node = complete(node, begin[node]);
