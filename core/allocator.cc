@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/cuda/backend.h"
+#include "core/device_backend.h"
 #include "core/error.h"
 
 namespace headrace {
@@ -17,15 +17,17 @@ class HostBuffer : public Buffer {
 
 }  // namespace
 
-std::string Device::to_string() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(id); }
-
 std::shared_ptr<Buffer> allocate(size_t bytes, Device device) {
-  if (!device.is_cpu()) return cuda::allocate(bytes, device);
+  if (!device.is_cpu()) return device_backend(device.kind).allocate(bytes, device);
   size_t size = align_up(bytes == 0 ? 1 : bytes);
   require(size >= bytes, ErrorCode::kState, "cannot allocate {} bytes", bytes);
   void* data = std::aligned_alloc(kAlignment, size);
   require(data != nullptr, ErrorCode::kState, "out of memory: cannot allocate {} bytes", bytes);
   return std::make_shared<HostBuffer>(data, bytes);
+}
+
+std::shared_ptr<Buffer> allocate_pinned(size_t bytes, Device device) {
+  return device_backend(device.kind).allocate_pinned(bytes, device);
 }
 
 void copy_bytes(void* target, Device target_device, const void* source, Device source_device,
@@ -34,7 +36,8 @@ void copy_bytes(void* target, Device target_device, const void* source, Device s
   if (target_device.is_cpu() && source_device.is_cpu()) {
     std::memcpy(target, source, bytes);
   } else {
-    cuda::copy(target, target_device, source, source_device, bytes);
+    const Device device = target_device.is_cpu() ? source_device : target_device;
+    device_backend(device.kind).copy(device, target, source, bytes);
   }
 }
 

@@ -14,8 +14,8 @@ constexpr size_t align_up(size_t bytes, size_t alignment = kAlignment) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-/// One block of device memory; freed when the last reference goes. Thread-safe to share, not to
-/// write concurrently.
+/// One block of memory; freed when the last reference goes, and no work queued on a stream may use
+/// it then. Thread-safe to share, not to write concurrently.
 class Buffer {
  public:
   virtual ~Buffer() = default;
@@ -34,7 +34,13 @@ class Buffer {
 /// the device has no more; (kUnsupported) when this build or machine has no such device.
 std::shared_ptr<Buffer> allocate(size_t bytes, Device device = {});
 
-/// Copies between any two devices; returns when the bytes have arrived.
+/// Host memory that `device` and others of its kind read and write by themselves, for copy_async().
+/// The device of such a buffer is the CPU. It is dear to make and cannot be swapped out: for
+/// buffers that stay.
+std::shared_ptr<Buffer> allocate_pinned(size_t bytes, Device device);
+
+/// Copies between any two devices; returns when the bytes have arrived. Does not wait for work that
+/// is queued on streams.
 void copy_bytes(void* target, Device target_device, const void* source, Device source_device,
                 size_t bytes);
 

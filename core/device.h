@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -18,5 +17,9 @@ struct Device {
   /// "cpu" or "cuda:1".
   std::string to_string() const;
 };
+
+/// How many devices of a kind this process can use; 1 CPU. 0 GPUs in a build without CUDA and on a
+/// machine without a GPU or its driver.
+int device_count(DeviceKind kind);
 
 }  // namespace headrace

@@ -124,6 +124,9 @@ Tensor Tensor::reshaped(Shape shape) const {
 }
 
 void Tensor::check_type(DType wanted) const {
+  require(device().is_cpu(), ErrorCode::kState,
+          "the elements of {} are on {}: copy them with plain() or clone(Device{{}}) to read them",
+          desc_.to_string(), device().to_string());
   require(desc_.dtype == wanted, ErrorCode::kTypeMismatch, "expected a {} tensor, found {}",
           name_of(wanted), desc_.to_string());
 }

@@ -5,14 +5,15 @@
 
 #include <gtest/gtest.h>
 
-#include "core/cuda/backend.h"
+#include "core/device_backend.h"
 
 int main(int argc, char** argv) {
   constexpr int kSkipped = 77;
   ::testing::InitGoogleTest(&argc, argv);
-  if (!::testing::GTEST_FLAG(list_tests) && headrace::cuda::device_count() == 0) {
+  headrace::DeviceBackend& cuda = headrace::device_backend(headrace::DeviceKind::kCuda);
+  if (!::testing::GTEST_FLAG(list_tests) && cuda.device_count() == 0) {
     const bool needed = std::getenv("HEADRACE_NEEDS_GPU") != nullptr;
-    std::puts("there is no GPU that CUDA can use");
+    std::printf("there is no GPU to test with: %s\n", cuda.why_none().c_str());
     return needed ? EXIT_FAILURE : kSkipped;
   }
   return RUN_ALL_TESTS();

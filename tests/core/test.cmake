@@ -1,0 +1,1 @@
+target_sources(test_core PRIVATE support/fake_device.cc)
