@@ -4,27 +4,10 @@
 #include <array>
 #include <cstdint>
 
-#include "core/thread_pool.h"
-#include "operators/image.h"
+#include "operators/channels.h"
 #include "operators/parts.h"
-#include "operators/scratch.h"
 
 namespace headrace {
-
-/// How the elements of an image belong to channels: element i of channel c in row r stands at
-/// (r * channels + c) * inner + i.
-struct ChannelRows {
-  int64_t rows = 0;  // images, or pixels of all images where the channels of a pixel are neighbours
-  int64_t channels = 0;
-  int64_t inner = 1;  // pixels of an image, or 1
-
-  static ChannelRows of(const ImageShape& image, bool channels_last) {
-    if (channels_last) return {image.n * image.pixels(), image.c, 1};
-    return {image.n, image.c, image.pixels()};
-  }
-  /// Elements of one channel.
-  int64_t per_channel() const { return rows * inner; }
-};
 
 /// K sums per channel over all rows, in one pass over memory: float terms are added up in float
 /// over short runs only, and the runs in double. The order of the additions follows from the shape
