@@ -123,13 +123,15 @@ class AsyncKernel : public Kernel {
 
 /// Wraps a callable void(OpContext&) as a Kernel.
 template <typename F>
-std::unique_ptr<Kernel> make_kernel(F function) {
+std::unique_ptr<Kernel> make_kernel(F function, size_t scratch_bytes = 0) {
   struct Function final : Kernel {
-    explicit Function(F f) : f(std::move(f)) {}
+    Function(F f, size_t scratch) : f(std::move(f)), scratch(scratch) {}
     void launch(OpContext& context) const override { f(context); }
+    size_t scratch_bytes() const override { return scratch; }
     F f;
+    size_t scratch;
   };
-  return std::make_unique<Function>(std::move(function));
+  return std::make_unique<Function>(std::move(function), scratch_bytes);
 }
 
 using PrepareFn = std::unique_ptr<Kernel> (*)(const PrepareContext&);

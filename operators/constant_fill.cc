@@ -1,8 +1,8 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/registry.h"
 #include "core/proto/tensor_proto.h"
+#include "core/registry.h"
 #include "operators/fill_shape.h"
 #include "operators/parts.h"
 

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/registry.h"
 #include "core/proto/tensor_proto.h"
+#include "core/registry.h"
 #include "operators/checks.h"
 #include "operators/fill_shape.h"
 

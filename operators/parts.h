@@ -7,25 +7,19 @@
 
 namespace headrace {
 
-/// The half-open range of part `part` of `count` elements cut into `width` parts, at multiples of
-/// `grain` elements. Depends on its arguments alone.
-struct Range {
-  int64_t begin;
-  int64_t end;
-};
-inline Range part_of(int64_t count, int width, int part, int64_t grain) {
-  int64_t grains = (count + grain - 1) / grain;
-  auto edge = [&](int64_t p) { return std::min(grains * p / width * grain, count); };
-  return {edge(part), edge(part + 1)};
-}
-
-/// Calls f(begin, end) for each non-empty part of [0, count), in parallel where there are several.
-/// The default grain keeps parts in different cache lines.
+/// Calls f(begin, end) for `width` nearly equal parts of [0, count), cut at multiples of `grain`,
+/// in parallel. What the parts are depends on these three numbers alone. The default grain keeps
+/// them in different cache lines.
 template <typename F>
 void for_parts(int width, int64_t count, F&& f, int64_t grain = 64) {
+  int64_t grains = (count + grain - 1) / grain;
+  if (width == 1 || grains <= 1) {
+    if (count > 0) f(int64_t{0}, count);
+    return;
+  }
   parallel_for(width, [&](int part) {
-    Range range = part_of(count, width, part, grain);
-    if (range.begin < range.end) f(range.begin, range.end);
+    auto [first, last] = part_range(grains, width, part);
+    if (first < last) f(first * grain, std::min(last * grain, count));
   });
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/registry.h"
 #include "core/proto/tensor_proto.h"
+#include "core/registry.h"
 #include "operators/checks.h"
 #include "operators/fill_shape.h"
 #include "operators/parts.h"

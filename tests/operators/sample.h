@@ -74,7 +74,14 @@ Maker integers(Shape shape, int64_t low, int64_t high);
 /// These elements.
 template <typename T>
 Maker values(Shape shape, std::vector<T> elements) {
-  return [=](const Rng&) { return Blob(Tensor::from<T>(shape, std::span<const T>(elements))); };
+  return [=](const Rng&) {
+    Tensor tensor(shape, dtype_of<T>());
+    auto data = tensor.data<T>();
+    require(data.size() == elements.size(), ErrorCode::kInternal, "a sample has {} values for {}",
+            elements.size(), shape.to_string());
+    for (size_t i = 0; i < data.size(); ++i) data[i] = elements[i];
+    return Blob(std::move(tensor));
+  };
 }
 inline Maker strings_of(Shape shape, std::vector<std::string> elements) {
   return values<std::string>(shape, std::move(elements));

@@ -65,8 +65,9 @@ std::vector<Sample> pools() {
   samples.push_back({.name = "wide row",
                      .args = {{"kernel", 3}, {"stride", 2}, {"pad", 1}},
                      .inputs = {apart({1, 1, 2, 600})}});
-  samples.push_back(
-      {.name = "wide window", .args = {{"global_pooling", 1}}, .inputs = {uniform({1, 2, 2, 300})}});
+  samples.push_back({.name = "wide window",
+                     .args = {{"global_pooling", 1}},
+                     .inputs = {uniform({1, 2, 2, 300})}});
   samples.push_back(
       {.name = "no images", .args = {{"kernel", 2}}, .inputs = {normal({0, 2, 5, 4})}});
   return samples;
