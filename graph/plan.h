@@ -45,7 +45,7 @@ struct PlanNode {
 };
 
 /// The compiled program for one signature of input types. Immutable; any number of Runs share it.
-struct Plan {
+struct Plan : std::enable_shared_from_this<Plan> {
   graph::Graph graph;
   graph::Interface interface;
   CompileOptions options;

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "tools/environment.h"
 #include "tools/log.h"
 
 namespace headrace::tools {
@@ -75,7 +76,7 @@ int parse_and_run(int argc, char** argv) {
   CLI::App app(kAbout, "headrace");
   app.require_subcommand(1);
   app.fallthrough();
-  app.set_version_flag("--version", "headrace " HEADRACE_VERSION);
+  app.set_version_flag("--version", version_text());
   bool quiet = false;
   bool verbose = false;
   auto* quiet_flag = app.add_flag("-q,--quiet", quiet, "Only warnings and errors on stderr");

@@ -16,7 +16,10 @@ struct OpsOptions {
   std::vector<std::string> names;
 };
 
-std::string first_sentence(const std::string& doc) { return doc.substr(0, doc.find('\n')); }
+std::string first_sentence(const std::string& doc) {
+  const size_t end = doc.find(". ");
+  return end == doc.npos ? doc : doc.substr(0, end + 1);
+}
 
 void print_operands(const char* title, const std::vector<OpSchema::Operand>& operands) {
   if (operands.empty()) return;
@@ -71,7 +74,7 @@ int list_operators(const OpsOptions& options) {
     return kOk;
   }
   for (const std::string& type : operator_types()) {
-    fmt::print("{:<28}{}\n", type, first_sentence(get_schema(type).doc()));
+    fmt::print("{:<34} {}\n", type, first_sentence(get_schema(type).doc()));
   }
   return kOk;
 }

@@ -1,0 +1,136 @@
+#include "tools/nets/loaded_net.h"
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include "core/error.h"
+#include "core/npy.h"
+#include "core/proto/net_io.h"
+#include "core/text.h"
+#include "graph/session.h"
+#include "tools/nets/random_values.h"
+#include "tools/nets/shapes_file.h"
+
+namespace headrace::tools {
+namespace {
+
+constexpr std::string_view kRandom = "random:";
+
+std::vector<std::string> names_of(const graph::Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& [name, slot] : graph.slots) names.push_back(name);
+  return names;
+}
+
+/// At most ten names, and how many more there are.
+std::string abbreviate(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 10;
+  const auto shown = std::span(names).first(std::min(kMost, names.size()));
+  std::string text = fmt::format("{}", fmt::join(shown, ", "));
+  if (names.size() > kMost) text += fmt::format(" and {} more", names.size() - kMost);
+  return text;
+}
+
+}  // namespace
+
+LoadedNet::LoadedNet(const NetFlags& flags)
+    : flags_(flags),
+      given_(parse_named(flags.inputs, "--input")),
+      net_(load_net(flags.net)),
+      roles_(read_roles(net_)),
+      graph_(graph::build_graph(net_)) {
+  if (!flags.shapes.empty()) shapes_ = read_shapes(flags.shapes, net_.name());
+  for (const NamedValue& input : given_) {
+    require(knows(input.name), ErrorCode::kNotFound, "--input: net '{}' has no blob '{}'{}",
+            net_.name(), input.name, did_you_mean(input.name, names_of(graph_)));
+  }
+}
+
+std::vector<LoadedNet::Input> LoadedNet::inputs_read() const {
+  std::vector<Input> inputs;
+  for (const auto& [name, slot] : graph_.slots) {
+    if (slot.first == graph::kNone) continue;
+    const graph::Value& value = graph_.values[static_cast<size_t>(slot.first)];
+    if (!value.consumers.empty()) inputs.push_back({name, value.handle});
+  }
+  return inputs;
+}
+
+graph::InputTypes LoadedNet::types_in_net() const {
+  return {roles_.external_shapes.begin(), roles_.external_shapes.end()};
+}
+
+Tensor LoadedNet::make_input(const NamedValue& input, uint64_t seed) const {
+  if (!input.value.starts_with(kRandom)) return read_npy(input.value);
+  const auto known = types_in_net();
+  const auto found = known.find(input.name);
+  const DType fallback = found == known.end() ? DType::kFloat32 : found->second.dtype;
+  const auto spec = parse_random(std::string_view(input.value).substr(kRandom.size()), fallback);
+  return random_input(spec, seed, input.name);
+}
+
+void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) const {
+  for (const std::string& init : flags_.inits) run_once(load_net(init), workspace, pool, seed);
+  for (const NamedValue& input : given_) workspace.feed(input.name, make_input(input, seed));
+
+  const graph::InputTypes in_net = types_in_net();
+  std::vector<std::string> made_up;
+  std::vector<std::string> without_value;
+  std::vector<std::string> without_shape;
+  for (const Input& input : inputs_read()) {
+    const Slot* slot = workspace.find(input.name);
+    if (slot != nullptr && !slot->blob.empty()) continue;
+    const auto asked = shapes_.find(input.name);
+    const auto known = in_net.find(input.name);
+    const bool is_data = std::ranges::count(roles_.data, input.name) != 0;
+    const auto make_up = [&](const TensorDesc& desc) {
+      made_up.push_back(input.name);
+      workspace.feed(input.name, is_data ? random_input({.desc = desc}, seed, input.name)
+                                         : random_parameter(desc, seed, input.name));
+    };
+    if (input.handle) {
+      without_shape.push_back(input.name + " (not a tensor)");
+    } else if (asked != shapes_.end()) {
+      make_up(asked->second);
+    } else if (known == in_net.end()) {
+      without_shape.push_back(input.name);
+    } else if (missing == Missing::kMakeUp) {
+      make_up(known->second);
+    } else {
+      without_value.push_back(fmt::format("{} ({})", input.name, known->second.to_string()));
+    }
+  }
+  const size_t count = without_shape.size() + without_value.size();
+  if (count > 0) {
+    auto all = without_shape;
+    all.insert(all.end(), without_value.begin(), without_value.end());
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("net '{}' reads {} blob{} that nothing has made: {}. Give the net that "
+                            "makes them with --init, values with --input NAME=FILE.npy, or their "
+                            "shapes with --shapes for random numbers",
+                            net_.name(), count, count == 1 ? "" : "s", fmt::join(all, ", ")));
+  }
+  if (!made_up.empty()) {
+    spdlog::warn("random numbers stand in for {} blob{} without values: {}", made_up.size(),
+                 made_up.size() == 1 ? "" : "s", abbreviate(made_up));
+  }
+}
+
+graph::InputTypes LoadedNet::input_types() const {
+  graph::InputTypes types = types_in_net();
+  for (const auto& [name, desc] : shapes_) types[name] = desc;
+  for (const std::string& init : flags_.inits) {
+    graph::Graph graph = graph::build_graph(load_net(init));
+    graph::infer_types(graph, {}, /*complete=*/false);
+    for (const auto& [name, slot] : graph.slots) {
+      const graph::Value& value = graph.values[static_cast<size_t>(slot.last)];
+      if (value.type.complete()) types[name] = {value.type.dtype, *value.type.shape};
+    }
+  }
+  for (const NamedValue& input : given_) types[input.name] = make_input(input, 1).desc();
+  return types;
+}
+
+}  // namespace headrace::tools

@@ -1,0 +1,133 @@
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+#include "core/npy.h"
+#include "core/trace.h"
+#include "graph/session.h"
+#include "tools/command.h"
+#include "tools/nets/loaded_net.h"
+#include "tools/nets/net_flags.h"
+#include "tools/timeline.h"
+
+namespace headrace::tools {
+namespace {
+
+struct RunFlags {
+  NetFlags net;
+  ExecutionFlags execution;
+  std::vector<std::string> outputs;
+  std::vector<std::string> records;
+  int iterations = 1;
+  std::string trace;
+};
+
+/// The values of a blob in all iterations, stacked on a new first axis.
+class Recording {
+ public:
+  explicit Recording(NamedValue target) : target_(std::move(target)) {}
+
+  const std::string& blob() const { return target_.name; }
+
+  void add(Tensor value) {
+    if (!values_.empty() && values_.front().desc() != value.desc()) {
+      fail(ErrorCode::kShapeMismatch,
+           "--record {}: {} in iteration {}, {} before; what changes its shape cannot be stacked",
+           blob(), value.desc().to_string(), values_.size(), values_.front().desc().to_string());
+    }
+    values_.push_back(std::move(value));
+  }
+
+  void write() const {
+    const Tensor& first = values_.front();
+    require(first.dtype() != DType::kString, ErrorCode::kUnsupported,
+            "--record {}: strings cannot be stored in a .npy file", blob());
+    std::vector<int64_t> dims = {static_cast<int64_t>(values_.size())};
+    dims.insert(dims.end(), first.shape().begin(), first.shape().end());
+    Tensor stacked(Shape(dims), first.dtype());
+    auto* target = static_cast<std::byte*>(stacked.raw());
+    for (const Tensor& value : values_) {
+      std::memcpy(target, value.raw(), value.bytes());
+      target += value.bytes();
+    }
+    write_npy(stacked, target_.value);
+  }
+
+ private:
+  NamedValue target_;
+  std::vector<Tensor> values_;
+};
+
+/// What the net alone can give is asked of it; what it does not know must be in the workspace.
+void ask_for(const std::string& blob, const LoadedNet& net, const Workspace& workspace,
+             CompileOptions& options) {
+  const Slot* slot = workspace.find(blob);
+  const bool elsewhere = slot != nullptr && !slot->blob.empty();
+  if (net.knows(blob) || !elsewhere) options.readable.names.push_back(blob);
+}
+
+int run(const RunFlags& flags) {
+  const auto outputs = parse_named(flags.outputs, "--output");
+  std::vector<Recording> recordings;
+  for (NamedValue& record : parse_named(flags.records, "--record")) {
+    recordings.emplace_back(std::move(record));
+  }
+  const LoadedNet net(flags.net);
+  ThreadPool pool(flags.execution.pool());
+  Workspace workspace;
+  // Results of made-up numbers mean nothing: whoever wants results has to give the values.
+  const bool wants_results = !outputs.empty() || !recordings.empty();
+  net.fill(workspace, pool, flags.execution.seed,
+           wants_results ? LoadedNet::Missing::kRefuse : LoadedNet::Missing::kMakeUp);
+
+  SessionOptions options = flags.execution.session(pool);
+  for (const NamedValue& output : outputs) ask_for(output.name, net, workspace, options.compile);
+  for (const Recording& r : recordings) ask_for(r.blob(), net, workspace, options.compile);
+  std::optional<Timeline> timeline;
+  if (!flags.trace.empty()) options.run.trace = &timeline.emplace(pool).recorder();
+
+  Session session(net.net(), workspace, pool, options);
+  for (int i = 0; i < flags.iterations; ++i) {
+    if (timeline) timeline->will_run(session);
+    session.run(static_cast<uint64_t>(i));
+    for (Recording& recording : recordings) recording.add(workspace.fetch(recording.blob()));
+  }
+  for (const NamedValue& output : outputs) write_npy(workspace.fetch(output.name), output.value);
+  for (const Recording& recording : recordings) recording.write();
+  if (timeline) timeline->write(flags.trace);
+  return kOk;
+}
+
+Action set_up(CLI::App& app) {
+  auto flags = std::make_shared<RunFlags>();
+  flags->net.add_to(app);
+  app.add_option("--output", flags->outputs,
+                 "NAME=FILE.npy: write a blob, any blob, after the last iteration; repeatable")
+      ->type_name("NAME=FILE")
+      ->default_str("")
+      ->allow_extra_args(false);
+  app.add_option("--record", flags->records,
+                 "NAME=FILE.npy: write a blob of every iteration, stacked on a new first axis; "
+                 "repeatable")
+      ->type_name("NAME=FILE")
+      ->default_str("")
+      ->allow_extra_args(false);
+  app.add_option("--iterations", flags->iterations, "How often the net runs")
+      ->check(CLI::PositiveNumber);
+  flags->execution.add_to(app);
+  app.add_option("--trace", flags->trace,
+                 "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev")
+      ->type_name("FILE")
+      ->default_str("");
+  return [flags] { return run(*flags); };
+}
+
+const RegisterCommand kRun("run", "Run a net", set_up);
+
+}  // namespace
+}  // namespace headrace::tools

@@ -1,0 +1,106 @@
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "core/atomic_file.h"
+#include "core/proto/net_io.h"
+#include "tools/command.h"
+#include "tools/nets/loaded_net.h"
+#include "tools/nets/net_flags.h"
+#include "tools/show/views.h"
+#include "tools/text/units.h"
+
+namespace headrace::tools {
+namespace {
+
+struct ShowFlags {
+  NetFlags net;
+  ExecutionFlags execution;
+  std::string stage = "net";
+  std::string dot;
+};
+
+/// The graph with all types that can be known without running anything, and what it shares with
+/// the outside.
+struct TypedGraph {
+  graph::Graph graph;
+  graph::Interface interface;
+};
+
+TypedGraph make_graph(const LoadedNet& net, bool complete) {
+  TypedGraph typed{
+      graph::build_graph(net.net(),
+                         {.warn = [](const std::string& line) { spdlog::warn("{}", line); }}),
+      {}};
+  graph::infer_types(typed.graph, net.input_types(), complete);
+  typed.interface = graph::find_interface(typed.graph, {});
+  return typed;
+}
+
+/// What one stage looks like.
+struct View {
+  std::string text;
+  std::string dot;  // only where it is asked for
+};
+
+View view_net(const ShowFlags& flags) {
+  View view{.text = net_view(load_net(flags.net.net)), .dot = {}};
+  if (!flags.dot.empty()) {
+    const TypedGraph typed = make_graph(LoadedNet(flags.net), /*complete=*/false);
+    view.dot = graph_dot(typed.graph, typed.interface);
+  }
+  return view;
+}
+
+View view_graph(const ShowFlags& flags) {
+  const LoadedNet net(flags.net);
+  const TypedGraph typed = make_graph(net, /*complete=*/true);
+  return {.text = graph_view(typed.graph, typed.interface, net.roles()),
+          .dot = graph_dot(typed.graph, typed.interface)};
+}
+
+View view_plan(const ShowFlags& flags) {
+  const LoadedNet net(flags.net);
+  const ThreadPool pool(flags.execution.pool());
+  const auto plan = compile(net.net(), net.input_types(), flags.execution.session(pool).compile);
+  spdlog::info("compiled in {}", duration_text(plan->compile_ms * 1e-3));
+  return {.text = plan_view(*plan), .dot = plan_dot(*plan)};
+}
+
+int show(const ShowFlags& flags) {
+  const View view = flags.stage == "plan"    ? view_plan(flags)
+                    : flags.stage == "graph" ? view_graph(flags)
+                                             : view_net(flags);
+  const bool only_dot = flags.dot == "-";
+  fmt::print("{}", only_dot ? view.dot : view.text);
+  if (!flags.dot.empty() && !only_dot) {
+    AtomicFile file(flags.dot);
+    file.write(view.dot);
+    file.commit();
+    spdlog::info("GraphViz: {}; 'dot -Tsvg' draws it", flags.dot);
+  }
+  return kOk;
+}
+
+Action set_up(CLI::App& app) {
+  auto flags = std::make_shared<ShowFlags>();
+  flags->net.add_to(app);
+  app.add_option("--stage", flags->stage,
+                 "'net': the program as in the file; 'graph': values with shapes, cost and "
+                 "dependencies; 'plan': what is executed, with its memory")
+      ->check(CLI::IsMember({"net", "graph", "plan"}));
+  app.add_option("--dot", flags->dot,
+                 "Also write the graph of that stage for GraphViz; '-': to stdout, alone")
+      ->type_name("FILE")
+      ->default_str("");
+  flags->execution.add_to(app);
+  return [flags] { return show(*flags); };
+}
+
+const RegisterCommand kShow("show", "Print a net, its graph or its plan", set_up);
+
+}  // namespace
+}  // namespace headrace::tools

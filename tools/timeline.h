@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "core/trace.h"
+#include "graph/chrome_trace.h"
+#include "graph/session.h"
+#include "tools/profile.h"
+
+namespace headrace::tools {
+
+/// What --trace asks for: records the runs of one session and writes their timeline.
+class Timeline {
+ public:
+  explicit Timeline(const ThreadPool& pool, TraceOptions options = {});
+
+  TraceRecorder& recorder() { return recorder_; }
+
+  /// Call before each run of the session whose settings hold recorder().
+  void will_run(Session& session);
+
+  /// Times of the operators; asks for `separate_stamps`.
+  Profile profile() const { return profile_of(recorder_, plans_); }
+
+  /// Writes the last runs and says on stderr what is in the file.
+  void write(const std::filesystem::path& path, const ChromeTraceOptions& options = {}) const;
+
+ private:
+  TraceRecorder recorder_;
+  std::vector<std::shared_ptr<const Plan>> plans_;  // one per run
+};
+
+}  // namespace headrace::tools
