@@ -149,6 +149,11 @@ OpSchema& OpSchema::random() {
   return *this;
 }
 
+OpSchema& OpSchema::collective() {
+  collective_ = true;
+  return *this;
+}
+
 OpSchema& OpSchema::plan_only() {
   plan_only_ = true;
   return *this;

@@ -114,6 +114,8 @@ class OpSchema {
   OpSchema& may_block();
   /// Draws random numbers.
   OpSchema& random();
+  /// Takes part in a communication of several ranks: gets a ticket, see Plan::tickets.
+  OpSchema& collective();
   /// Exists in plans only; refused in a net.
   OpSchema& plan_only();
 
@@ -158,6 +160,7 @@ class OpSchema {
   const std::string& effect_resource() const { return effect_; }
   bool blocks() const { return blocks_; }
   bool is_random() const { return random_; }
+  bool is_collective() const { return collective_; }
   bool is_plan_only() const { return plan_only_; }
   bool allows_inplace(int in, int out) const;
 
@@ -192,6 +195,7 @@ class OpSchema {
   std::string effect_;
   bool blocks_ = false;
   bool random_ = false;
+  bool collective_ = false;
   bool plan_only_ = false;
   bool no_gradient_ = false;
   InferFn infer_;

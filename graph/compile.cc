@@ -157,6 +157,9 @@ class Compiler {
     for (const graph::Edge& edge : plan_->edges) edges.push_back({edge.from, edge.to});
     plan_->schedule = headrace::build_schedule(
         nodes, edges, [&](int id) { return graph::describe(graph_.locate(graph_.ops[id])); });
+    for (OpId id : plan_->schedule.order) {
+      if (graph_.ops[id].schema->is_collective()) plan_->tickets.push_back(id);
+    }
   }
 
   std::shared_ptr<Plan> plan_;

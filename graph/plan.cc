@@ -14,12 +14,18 @@ std::string describe_value(const Plan& plan, ValueId id) {
   std::string text = plan.graph.values[id].name;
   if (desc.dtype != DType::kUndefined) text += ":" + desc.to_string();
   switch (place.storage) {
-    case Storage::kNone: return text + " (unused)";
-    case Storage::kArena: return text + fmt::format(" @{}", place.offset);
-    case Storage::kInput: return text + " (slot)";
-    case Storage::kOutput: return text + " (output)";
-    case Storage::kDynamic: return text + " (pool)";
-    case Storage::kHandle: return text + " (handle)";
+    case Storage::kNone:
+      return text + " (unused)";
+    case Storage::kArena:
+      return text + fmt::format(" @{}", place.offset);
+    case Storage::kInput:
+      return text + " (slot)";
+    case Storage::kOutput:
+      return text + " (output)";
+    case Storage::kDynamic:
+      return text + " (pool)";
+    case Storage::kHandle:
+      return text + " (handle)";
   }
   return text;
 }
@@ -45,6 +51,9 @@ std::string Plan::to_string() const {
     }
     if (nodes[id].scratch_bytes > 0) text += fmt::format(" scratch {}", nodes[id].scratch_bytes);
     text += '\n';
+  }
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    text += fmt::format("ticket {}: operator {}\n", i, tickets[i]);
   }
   return text;
 }

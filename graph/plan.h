@@ -54,6 +54,10 @@ struct Plan : std::enable_shared_from_this<Plan> {
   std::vector<TensorDesc> descs;  // per graph.values; undefined dtype where known later
   graph::StoragePlan storage;
   Schedule schedule;
+  /// The collectives in the order in which every rank starts them: a linear extension of all
+  /// dependencies, so that the lowest unfinished one waits for computation only. Equal nets and
+  /// options give equal tickets on every rank, whatever order operators become ready in.
+  std::vector<graph::OpId> tickets;
   double compile_ms = 0;
 
   /// A line per operator, in order, with every choice made: equal plans give equal text.

@@ -8,12 +8,13 @@
 namespace headrace {
 namespace {
 
-const RegisterOperator reorder_schema(OpSchema("Reorder")
-                                          .doc("The same elements elsewhere, an image perhaps in another physical order.")
-                                          .input("X")
-                                          .output("Y")
-                                          .plan_only()
-                                          .infer(same_as_input(0)));
+const RegisterOperator reorder_schema(
+    OpSchema("Reorder")
+        .doc("The same elements elsewhere, an image perhaps in another physical order.")
+        .input("X")
+        .output("Y")
+        .plan_only()
+        .infer(same_as_input(0)));
 
 /// A description of `images` members of a batch.
 TensorDesc batch_part(const TensorDesc& desc, int64_t images) {

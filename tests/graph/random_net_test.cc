@@ -43,7 +43,7 @@ RandomNet random_net(uint32_t seed) {
     auto target = [&] { return below(3) == 0 ? any() : "v" + std::to_string(below(25)); };
     OperatorDef* op = result.net.add_op();
     std::vector<std::string> outputs = {target()};
-    switch (below(6)) {
+    switch (below(7)) {
       case 0:
         *op = vec_fill(outputs[0], kSize, static_cast<float>(below(5)));
         break;
@@ -57,6 +57,9 @@ RandomNet random_net(uint32_t seed) {
         *op = vec_op("VecBlocking", {any()}, outputs);
         break;
       case 4:
+        *op = vec_op("VecCollective", {any()}, outputs);
+        break;
+      case 5:
         outputs.push_back(outputs[0] + "b");
         *op = vec_op("VecPair", {any()}, outputs);
         break;
@@ -166,6 +169,28 @@ TEST(RandomNet, EqualOptionsGiveEqualPlans) {
   const CompileOptions options{.threads = 2};
   EXPECT_EQ(compile(random.net, inputs, options)->to_string(),
             compile(random.net, inputs, options)->to_string());
+}
+
+TEST(RandomNet, TicketsAreALinearExtension) {
+  for (uint32_t seed = 200; seed < 260; ++seed) {
+    const RandomNet random = random_net(seed);
+    graph::InputTypes inputs;
+    for (const auto& [name, values] : random.initial) {
+      inputs.emplace(name, TensorDesc{DType::kFloat32, Shape{kSize}});
+    }
+    const auto plan = compile(random.net, inputs, {.threads = 2});
+    std::vector<std::pair<int, int>> edges;
+    for (const graph::Edge& edge : plan->edges) edges.emplace_back(edge.from, edge.to);
+    const graph::Reachability order(static_cast<int>(plan->nodes.size()), edges);
+    size_t collectives = 0;
+    for (const graph::Op& op : plan->graph.ops) collectives += op.type() == "VecCollective";
+    EXPECT_EQ(plan->tickets.size(), collectives) << "seed " << seed;
+    for (size_t later = 0; later < plan->tickets.size(); ++later) {
+      for (size_t sooner = 0; sooner < later; ++sooner) {
+        EXPECT_FALSE(order.reaches(plan->tickets[later], plan->tickets[sooner])) << "seed " << seed;
+      }
+    }
+  }
 }
 
 TEST(ConcurrentRuns, ShareOnePlanAndItsState) {

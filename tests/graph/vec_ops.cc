@@ -158,6 +158,14 @@ const RegisterCpuKernel grow_cpu("VecGrow",
                                    });
                                  });
 
+const RegisterOperator collective(OpSchema("VecCollective")
+                                      .input("X")
+                                      .output("Y")
+                                      .inplace(0, 0)
+                                      .collective()
+                                      .infer(same_as_input(0)));
+const RegisterCpuKernel collective_cpu("VecCollective", elementwise(Same{}));
+
 const RegisterOperator effect(OpSchema("VecEffect").input("X").effect("test"));
 const RegisterCpuKernel effect_cpu("VecEffect",
                                    [](const PrepareContext&) -> std::unique_ptr<Kernel> {

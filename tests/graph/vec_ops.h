@@ -18,6 +18,7 @@ namespace headrace {
 ///   VecBlocking(X) -> Y       Y = X, on the blocking service
 ///   VecFirst(X, N) -> Y       the first N[0] elements: shape known from the value of N
 ///   VecGrow(X) -> Y           twice as long: shape known to the kernel only
+///   VecCollective(X) -> Y      Y = X, carries a ticket
 ///   VecEffect(X)              remembers the order of calls, resource "test"
 OperatorDef vec_op(const std::string& type, const std::vector<std::string>& inputs,
                     const std::vector<std::string>& outputs);
