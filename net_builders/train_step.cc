@@ -33,7 +33,7 @@ TrainStep& TrainStep::optimizer(Optimizer optimizer) {
   return *this;
 }
 
-TrainStep& TrainStep::schedule(Schedule schedule) {
+TrainStep& TrainStep::schedule(LearningRateSchedule schedule) {
   schedule_ = std::move(schedule);
   return *this;
 }
