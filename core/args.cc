@@ -190,7 +190,10 @@ std::vector<std::string> Args::unknown() const {
     bool declared =
         std::ranges::find(schema_->args(), arg.name(), &ArgSpec::name) != schema_->args().end();
     bool ignored = std::ranges::find(schema_->ignored(), arg.name()) != schema_->ignored().end();
-    if (!declared && !ignored) names.push_back(arg.name());
+    bool prefixed = std::ranges::any_of(schema_->arg_prefixes(), [&](const std::string& prefix) {
+      return arg.name().starts_with(prefix);
+    });
+    if (!declared && !ignored && !prefixed) names.push_back(arg.name());
   }
   return names;
 }

@@ -104,6 +104,11 @@ OpSchema& OpSchema::required_arg(std::string name, ArgKind kind, std::string doc
   return *this;
 }
 
+OpSchema& OpSchema::arg_prefix(std::string prefix) {
+  arg_prefixes_.push_back(std::move(prefix));
+  return *this;
+}
+
 OpSchema& OpSchema::ignored_args(std::initializer_list<const char*> names) {
   ignored_.insert(ignored_.end(), names.begin(), names.end());
   return *this;

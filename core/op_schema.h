@@ -96,6 +96,8 @@ class OpSchema {
   /// An argument without default: ask Args::has() before reading a scalar; lists read as empty.
   OpSchema& optional_arg(std::string name, ArgKind kind, std::string doc = "");
   OpSchema& required_arg(std::string name, ArgKind kind, std::string doc = "");
+  /// Arguments whose names begin so are known, and are the operator's own to read and check.
+  OpSchema& arg_prefix(std::string prefix);
   /// Arguments of Caffe2's that are accepted and have no effect here (engine tuning).
   OpSchema& ignored_args(std::initializer_list<const char*> names);
 
@@ -153,6 +155,7 @@ class OpSchema {
   int max_outputs() const { return max_outputs_; }
   const std::vector<ArgSpec>& args() const { return args_; }
   const std::vector<std::string>& ignored() const { return ignored_; }
+  const std::vector<std::string>& arg_prefixes() const { return arg_prefixes_; }
   const std::vector<Alias>& inplace_pairs() const { return inplace_; }
   const std::vector<Alias>& views() const { return views_; }
   bool is_handle_input(int i) const;
@@ -190,6 +193,7 @@ class OpSchema {
   int max_outputs_ = 0;
   std::vector<ArgSpec> args_;
   std::vector<std::string> ignored_;
+  std::vector<std::string> arg_prefixes_;
   std::vector<Alias> inplace_;
   std::vector<Alias> views_;
   std::string effect_;
