@@ -2,36 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/net_io.h"
 #include "net_builders/net_state.h"
+#include "net_builders/prune.h"
 
 namespace headrace {
 namespace {
-
-/// The operators and external inputs that `blob` is made of, in order.
-NetDef only_for(const NetDef& whole, const std::string& blob) {
-  std::set<std::string> needed{blob};
-  std::vector<bool> keep(whole.op_size());
-  for (int i = whole.op_size() - 1; i >= 0; --i) {
-    const OperatorDef& op = whole.op(i);
-    keep[i] = std::ranges::any_of(op.output(), [&](auto& name) { return needed.contains(name); });
-    if (keep[i]) needed.insert(op.input().begin(), op.input().end());
-  }
-  NetDef net = whole;
-  net.clear_op();
-  net.clear_external_input();
-  for (int i = 0; i < whole.op_size(); ++i) {
-    if (keep[i]) *net.add_op() = whole.op(i);
-  }
-  for (const std::string& name : whole.external_input()) {
-    if (needed.contains(name)) net.add_external_input(name);
-  }
-  return net;
-}
 
 void keep_known(const NetDef& net, std::vector<std::string>& blobs) {
   std::erase_if(blobs, [&](const std::string& blob) {
@@ -113,7 +92,7 @@ NetDef Net::predict_net() const {
   require(!prediction.empty(), ErrorCode::kState,
           "net '{}' predicts nothing yet: give it a loss, or say with predicts() which value it is",
           name());
-  NetDef net = only_for(state_->prediction.net(), prediction);
+  NetDef net = pruned_to(state_->prediction.net(), {prediction});
   net.add_external_output(prediction);
 
   NetRoles roles{.phase = "predict",

@@ -33,7 +33,7 @@ TrainStep& TrainStep::optimizer(Optimizer optimizer) {
   return *this;
 }
 
-TrainStep& TrainStep::schedule(LearningRateSchedule schedule) {
+TrainStep& TrainStep::schedule(RateSchedule schedule) {
   schedule_ = std::move(schedule);
   return *this;
 }

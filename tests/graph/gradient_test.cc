@@ -5,34 +5,29 @@
 
 #include "core/error.h"
 #include "tests/graph/gradient_test_ops.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/net_text.h"
 
 namespace headrace::graph {
 namespace {
 
-using gradient_test::lines;
 using gradient_test::parse;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
 
 std::string error_of(NetDef net, const GradientOptions& options,
                      ErrorCode code = ErrorCode::kInvalidNet) {
-  try {
-    add_gradients(net, {{"loss"}}, options);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), code);
-    return error.what();
-  }
-  return "no error";
+  return headrace::testing::expect_error(code, [&] { add_gradients(net, {{"loss"}}, options); });
 }
 
 TEST(Gradient, WalksBackwardsFromTheLoss) {
   NetDef net = parse("TestMul x w -> y\nTestExp y -> loss\nTestRound y -> rounded");
   auto gradients = add_gradients(net, {{"loss"}}, {{"w"}});
   EXPECT_THAT(gradients, ElementsAre(Pair("w", "w_grad")));
-  EXPECT_THAT(lines(net, 3), ElementsAre("ConstantFill loss -> loss_autogen_grad",
-                                         "TestMul loss_autogen_grad loss -> y_grad",
-                                         "TestMul y_grad x -> w_grad"));
+  EXPECT_THAT(operators_of(net, 3), ElementsAre("ConstantFill loss -> loss_autogen_grad",
+                                                "TestMul loss_autogen_grad loss -> y_grad",
+                                                "TestMul y_grad x -> w_grad"));
   for (int i = 3; i < net.op_size(); ++i) EXPECT_TRUE(net.op(i).is_gradient_op());
 }
 
@@ -52,7 +47,7 @@ TEST(Gradient, FanInIsSummedAsSoonAsTheLastPartExists) {
     TestAdd a b -> s
     TestAdd s c -> loss)");
   add_gradients(net, {{"loss"}}, {{"x"}});
-  auto gradient = lines(net, 6);
+  auto gradient = operators_of(net, 6);
   EXPECT_THAT(gradient,
               ElementsAre("ConstantFill loss -> loss_autogen_grad",
                           "Copy loss_autogen_grad -> twice_scratch",
@@ -68,7 +63,7 @@ TEST(Gradient, FanInIsSummedAsSoonAsTheLastPartExists) {
 TEST(Gradient, AHandedOnPartComesAfterTheOwnOne) {
   NetDef net = parse("TestExp x -> h\nTestExp h -> e\nTestAdd h e -> loss");
   add_gradients(net, {{"loss"}}, {{"x"}});
-  EXPECT_THAT(lines(net, 4),
+  EXPECT_THAT(operators_of(net, 4),
               ElementsAre("TestMul loss_autogen_grad e -> h_grad",
                           "Sum h_grad loss_autogen_grad -> h_grad", "TestMul h_grad h -> x_grad"));
 }
@@ -76,16 +71,17 @@ TEST(Gradient, AHandedOnPartComesAfterTheOwnOne) {
 TEST(Gradient, ABlobReadTwiceByOneOperator) {
   NetDef net = parse("TestMul x x -> loss");
   add_gradients(net, {{"loss"}}, {{"x"}});
-  EXPECT_THAT(lines(net, 2), ElementsAre("TestMul loss_autogen_grad x -> x_grad",
-                                         "TestMul loss_autogen_grad x -> _x_grad_autosplit_0",
-                                         "Sum x_grad _x_grad_autosplit_0 -> x_grad"));
+  EXPECT_THAT(operators_of(net, 2),
+              ElementsAre("TestMul loss_autogen_grad x -> x_grad",
+                          "TestMul loss_autogen_grad x -> _x_grad_autosplit_0",
+                          "Sum x_grad _x_grad_autosplit_0 -> x_grad"));
 }
 
 TEST(Gradient, InPlaceOperatorsHaveInPlaceGradientsWhereAllowed) {
   NetDef net = parse("TestTwice x -> h\nTestExp h -> h\nTestExp h -> loss");
   add_gradients(net, {{"loss"}}, {{"x"}});
   EXPECT_THAT(
-      lines(net, 4),
+      operators_of(net, 4),
       ElementsAre("TestMul loss_autogen_grad loss -> h_grad", "TestMul h_grad h -> h_grad",
                   "Copy h_grad -> twice_scratch", "TestAdd h_grad twice_scratch -> x_grad"));
 }
@@ -122,7 +118,7 @@ TEST(Gradient, AGradientStillNeededElsewhereIsNotOverwritten) {
 TEST(Gradient, SeveralLossesAddUp) {
   NetDef net = parse("TestExp x -> a\nTestTwice x -> b");
   add_gradients(net, {{"a"}, {"b"}}, {{"x"}});
-  EXPECT_THAT(lines(net, 2),
+  EXPECT_THAT(operators_of(net, 2),
               ElementsAre("ConstantFill a -> a_autogen_grad", "ConstantFill b -> b_autogen_grad",
                           "Copy b_autogen_grad -> twice_scratch",
                           "TestAdd b_autogen_grad twice_scratch -> x_grad",
@@ -141,13 +137,13 @@ TEST(Gradient, ALossThatAnotherLossIsMadeOf) {
 TEST(Gradient, TheGradientOfARootCanBeGiven) {
   NetDef net = parse("TestExp x -> y");
   add_gradients(net, {{"y", "dy"}}, {{"x"}});
-  EXPECT_THAT(lines(net, 1), ElementsAre("TestMul dy y -> x_grad"));
+  EXPECT_THAT(operators_of(net, 1), ElementsAre("TestMul dy y -> x_grad"));
 }
 
 TEST(Gradient, OnlyWhatLeadsToTheBlobsAskedFor) {
   NetDef net = parse("TestRound data -> r\nTestMul r w -> y\nTestMul y v -> loss");
   add_gradients(net, {{"loss"}}, {{"v"}});
-  EXPECT_THAT(lines(net, 4), ElementsAre("TestMul loss_autogen_grad y -> v_grad"));
+  EXPECT_THAT(operators_of(net, 4), ElementsAre("TestMul loss_autogen_grad y -> v_grad"));
 }
 
 TEST(Gradient, GradientOfAnInnerBlobSurvives) {
@@ -163,7 +159,7 @@ TEST(Gradient, BlobsAskedForNeverShareAGradient) {
   NetDef net = parse("TestAdd a b -> loss");
   auto gradients = add_gradients(net, {{"loss"}}, {{"a", "b"}});
   EXPECT_THAT(gradients, ElementsAre(Pair("a", "a_grad"), Pair("b", "b_grad")));
-  EXPECT_THAT(lines(net, 2),
+  EXPECT_THAT(operators_of(net, 2),
               ElementsAre("Copy loss_autogen_grad -> a_grad", "Copy loss_autogen_grad -> b_grad"));
 }
 
@@ -171,8 +167,8 @@ TEST(Gradient, DoesNotTouchForwardBlobsThatAreCalledLikeGradients) {
   NetDef net = parse("TestExp y_grad -> y\nTestExp y -> loss");
   auto gradients = add_gradients(net, {{"loss"}}, {{"y_grad"}});
   EXPECT_THAT(gradients, ElementsAre(Pair("y_grad", "y_grad_grad")));
-  EXPECT_THAT(lines(net, 3), ElementsAre("TestMul loss_autogen_grad loss -> y_grad_1",
-                                         "TestMul y_grad_1 y -> y_grad_grad"));
+  EXPECT_THAT(operators_of(net, 3), ElementsAre("TestMul loss_autogen_grad loss -> y_grad_1",
+                                                "TestMul y_grad_1 y -> y_grad_grad"));
 }
 
 TEST(Gradient, ASecondCallKeepsWhatTheFirstOneMade) {
@@ -188,7 +184,7 @@ TEST(Gradient, ASecondCallKeepsWhatTheFirstOneMade) {
 TEST(Gradient, StoppedBranchesGiveNothing) {
   NetDef net = parse("TestStop x -> s\nTestMul s x -> loss");
   add_gradients(net, {{"loss"}}, {{"x"}});
-  EXPECT_THAT(lines(net, 3), ElementsAre("TestMul loss_autogen_grad s -> x_grad"));
+  EXPECT_THAT(operators_of(net, 3), ElementsAre("TestMul loss_autogen_grad s -> x_grad"));
 }
 
 TEST(Gradient, KeepsTheDeviceOfTheForwardOperator) {
@@ -208,7 +204,7 @@ TEST(GradientError, OperatorWithoutGradientNamesThePath) {
 TEST(GradientError, AllOperatorsWithoutGradientAreListed) {
   std::string text =
       error_of(parse("TestRound x -> a\nTestRound x -> b\nTestAdd a b -> loss"), {{"x"}});
-  EXPECT_THAT(text, testing::AllOf(HasSubstr("(#0)"), HasSubstr("(#1)")));
+  EXPECT_THAT(text, ::testing::AllOf(HasSubstr("(#0)"), HasSubstr("(#1)")));
 }
 
 TEST(GradientError, UnconnectedBlob) {
@@ -232,8 +228,8 @@ TEST(GradientError, UnknownBlobs) {
 TEST(GradientError, NamesWhoOverwroteAForwardValue) {
   NetDef net = parse("TestMul x w -> y\nTestTwice x -> x\nTestAdd x y -> loss");
   EXPECT_THAT(error_of(net, {{"w"}}),
-              testing::AllOf(HasSubstr("the gradient of TestMul needs its input 0 'x'"),
-                             HasSubstr("TestTwice (#1) overwrites")));
+              ::testing::AllOf(HasSubstr("the gradient of TestMul needs its input 0 'x'"),
+                               HasSubstr("TestTwice (#1) overwrites")));
   // The gradient of x alone does not need x.
   EXPECT_NO_THROW(add_gradients(net, {{"loss"}}, {{"x"}}));
 }

@@ -4,6 +4,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <vector>
 
 #include "core/gradient_context.h"
 #include "core/registry.h"
@@ -79,18 +80,6 @@ NetDef parse(const std::string& lines) {
     }
   }
   return net;
-}
-
-std::vector<std::string> lines(const NetDef& net, int first) {
-  std::vector<std::string> lines;
-  for (int i = first; i < net.op_size(); ++i) {
-    std::string line = net.op(i).type();
-    for (const std::string& name : net.op(i).input()) line += " " + name;
-    line += " ->";
-    for (const std::string& name : net.op(i).output()) line += " " + name;
-    lines.push_back(line);
-  }
-  return lines;
 }
 
 void evaluate(const NetDef& net, std::map<std::string, Dual>& blobs) {

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "core/proto/net.pb.h"
 
@@ -20,9 +19,6 @@ namespace headrace::gradient_test {
 
 /// "TestMul a b -> c" per line; external inputs are what is read before it is written.
 NetDef parse(const std::string& lines);
-/// The inverse, for operators [first, end).
-std::vector<std::string> lines(const NetDef& net, int first = 0);
-
 /// A number with its derivative in one direction.
 struct Dual {
   double value = 0;

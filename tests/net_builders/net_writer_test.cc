@@ -1,25 +1,15 @@
 #include "net_builders/net_writer.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
 #include "core/proto/net.pb.h"
+#include "tests/support/expect_error.h"
 
 namespace headrace {
 namespace {
 
-using testing::HasSubstr;
-
-template <typename F>
-std::string error_of(F&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using testing::expect_error;
 
 NetWriter sample() {
   NetWriter writer("sample");
@@ -59,23 +49,24 @@ TEST(NetWriter, Names) {
 
 TEST(NetWriter, UnknownArgumentsAreErrorsThatNameTheNearest) {
   NetWriter writer = sample();
-  auto add = [&] { writer.add("Add", {"a", "b"}, {"c"}, {{"boardcast", 1}}); };
-  EXPECT_THAT(error_of(add), testing::AllOf(HasSubstr("boardcast"), HasSubstr("broadcast")));
+  expect_error(ErrorCode::kInvalidNet, "'broadcast'", [&] {
+    writer.add("Add", {"a", "b"}, {"c"}, {{"boardcast", 1}});
+  });
   EXPECT_EQ(writer.net().op_size(), 0) << "nothing is added on error";
 }
 
 TEST(NetWriter, MistakesAppearWhereTheyAreMade) {
   NetWriter writer = sample();
   writer.declare("wide", {DType::kFloat32, {2, 5}});
-  EXPECT_THAT(error_of([&] { writer.add("Addd", {"a", "b"}, {"c"}); }), HasSubstr("'Add'"));
-  EXPECT_THAT(error_of([&] { writer.add("Add", {"a", "x"}, {"c"}); }), HasSubstr("'x'"));
-  EXPECT_THAT(error_of([&] { writer.add("Add", {"a"}, {"c"}); }), HasSubstr("Add"));
-  EXPECT_THAT(error_of([&] {
-                writer.add("Add", {"a", "wide"}, {"c"});
-              }),
-              testing::AllOf(HasSubstr("2x3"), HasSubstr("2x5")));
-  EXPECT_THAT(error_of([&] { writer.declare("a", {DType::kInt32, {2, 3}}); }), HasSubstr("int32"));
-  EXPECT_THAT(error_of([&] { writer.desc("nothing"); }), HasSubstr("nothing"));
+  const ErrorCode invalid = ErrorCode::kInvalidNet;
+  expect_error(invalid, "'Add'", [&] { writer.add("Addd", {"a", "b"}, {"c"}); });
+  expect_error(invalid, "'x'", [&] { writer.add("Add", {"a", "x"}, {"c"}); });
+  expect_error(invalid, "Add", [&] { writer.add("Add", {"a"}, {"c"}); });
+  expect_error(ErrorCode::kShapeMismatch, "2x5", [&] { writer.add("Add", {"a", "wide"}, {"c"}); });
+  expect_error(ErrorCode::kInvalidArgument, "int32", [&] {
+    writer.declare("a", {DType::kInt32, {2, 3}});
+  });
+  expect_error(ErrorCode::kNotFound, "nothing", [&] { writer.desc("nothing"); });
 }
 
 TEST(NetWriter, NetNamesThatViewersDoNotAccept) {
