@@ -33,7 +33,7 @@ TrainStep& TrainStep::optimizer(Optimizer optimizer) {
   return *this;
 }
 
-TrainStep& TrainStep::schedule(RateSchedule schedule) {
+TrainStep& TrainStep::schedule(LearningRateSchedule schedule) {
   schedule_ = std::move(schedule);
   return *this;
 }

@@ -7,7 +7,7 @@
 
 #include "net_builders/net.h"
 #include "net_builders/optimizer.h"
-#include "net_builders/rate_schedule.h"
+#include "net_builders/schedule.h"
 
 namespace headrace {
 
@@ -30,7 +30,7 @@ class TrainStep {
   explicit TrainStep(const std::vector<Value>& losses);
 
   TrainStep& optimizer(Optimizer optimizer);
-  TrainStep& schedule(RateSchedule schedule);
+  TrainStep& schedule(LearningRateSchedule schedule);
   /// Samples per epoch; needed by schedules that count epochs.
   TrainStep& epoch_size(int64_t samples);
   /// Scales the gradients down so that the norm of all together is at most that.
@@ -55,7 +55,7 @@ class TrainStep {
   Net net_;
   std::vector<std::string> losses_;
   std::optional<Optimizer> optimizer_;
-  std::optional<RateSchedule> schedule_;
+  std::optional<LearningRateSchedule> schedule_;
   int64_t epoch_size_ = 0;
   float max_norm_ = 0;
   float average_decay_ = 0;

@@ -8,7 +8,7 @@
 namespace headrace {
 
 UpdateNet::UpdateNet(NetWriter& training, NetWriter& init, NetRoles& roles, std::vector<Item> items,
-                     const RateSchedule& schedule, int64_t epoch_size)
+                     const LearningRateSchedule& schedule, int64_t epoch_size)
     : training_(training),
       init_(init),
       roles_(roles),

@@ -7,7 +7,7 @@
 
 #include "net_builders/net.h"
 #include "net_builders/net_writer.h"
-#include "net_builders/rate_schedule.h"
+#include "net_builders/schedule.h"
 
 namespace headrace {
 
@@ -21,7 +21,7 @@ class UpdateNet {
   };
 
   UpdateNet(NetWriter& training, NetWriter& init, NetRoles& roles, std::vector<Item> items,
-            const RateSchedule& schedule, int64_t epoch_size);
+            const LearningRateSchedule& schedule, int64_t epoch_size);
 
   /// The parameters that are trained, with the blobs that hold their gradients; both may be
   /// changed in place.
@@ -62,7 +62,7 @@ class UpdateNet {
   NetWriter& init_;
   NetRoles& roles_;
   const std::vector<Item> items_;
-  const RateSchedule& schedule_;
+  const LearningRateSchedule& schedule_;
   const int64_t epoch_size_;
   std::map<std::string, std::pair<std::string, float>> constants_;
   std::string negative_rate_;

@@ -55,10 +55,10 @@ Optimizer make_optimizer(const Recipe& recipe) {
   return momentum_sgd(recipe);
 }
 
-RateSchedule make_schedule(const Recipe& recipe) {
-  RateSchedule schedule = recipe.reference_batch > 0
-                              ? linear_scaling(recipe.learning_rate, recipe.reference_batch)
-                              : fixed_rate(recipe.learning_rate);
+LearningRateSchedule make_schedule(const Recipe& recipe) {
+  LearningRateSchedule schedule = recipe.reference_batch > 0
+                                      ? linear_scaling(recipe.learning_rate, recipe.reference_batch)
+                                      : fixed_rate(recipe.learning_rate);
   // The paper's lengths are for 90 epochs.
   const double unit = recipe.epochs / 90;
   std::optional<float> from;

@@ -1,4 +1,4 @@
-#include "net_builders/rate_schedule.h"
+#include "net_builders/schedule.h"
 
 #include <map>
 
@@ -9,7 +9,7 @@
 namespace headrace {
 namespace {
 
-std::map<std::string, OpArg::Value> args_of(const RateSchedule& schedule, int64_t batch,
+std::map<std::string, OpArg::Value> args_of(const LearningRateSchedule& schedule, int64_t batch,
                                             int64_t epoch_size) {
   std::map<std::string, OpArg::Value> args;
   for (const OpArg& arg : schedule.args(batch, epoch_size)) args[arg.name] = arg.value;
@@ -21,8 +21,8 @@ const std::string& text(const OpArg::Value& value) { return std::get<std::string
 
 // Goyal et al., section 5.1: 0.1 * kn / 256, gradual warm-up from 0.1 over 5 epochs, drops at
 // epochs 30, 60 and 80; figure 3 gives 3.2 for 8192 images.
-TEST(RateSchedule, TheRecipeOfThePaper) {
-  const RateSchedule schedule =
+TEST(Schedule, TheRecipeOfThePaper) {
+  const LearningRateSchedule schedule =
       linear_scaling(0.1f, 256).warmup(epochs(5)).decay(0.1f, at_epochs({30, 60, 80}));
   auto args = args_of(schedule, 8192, 1'281'167);
   EXPECT_FLOAT_EQ(real(args.at("base_lr")), 3.2f);
@@ -37,8 +37,8 @@ TEST(RateSchedule, TheRecipeOfThePaper) {
   EXPECT_EQ(std::get<std::vector<float>>(args.at("milestones")), (std::vector<float>{30, 60, 80}));
 }
 
-TEST(RateSchedule, RatesOfFigure3) {
-  const RateSchedule schedule = linear_scaling(0.1f, 256);
+TEST(Schedule, RatesOfFigure3) {
+  const LearningRateSchedule schedule = linear_scaling(0.1f, 256);
   for (auto [batch, rate] : std::map<int64_t, float>{
            {128, 0.05f}, {256, 0.1f}, {512, 0.2f}, {1024, 0.4f}, {8192, 3.2f}, {65536, 25.6f}}) {
     EXPECT_FLOAT_EQ(schedule.rate(batch), rate) << batch;
@@ -46,26 +46,26 @@ TEST(RateSchedule, RatesOfFigure3) {
   EXPECT_EQ(fixed_rate(0.4f).rate(8192), 0.4f);
 }
 
-TEST(RateSchedule, ABatchOfTheReferenceOrLessDoesNotWarmUp) {
-  const RateSchedule schedule = linear_scaling(0.1f, 256).warmup(epochs(5));
+TEST(Schedule, ABatchOfTheReferenceOrLessDoesNotWarmUp) {
+  const LearningRateSchedule schedule = linear_scaling(0.1f, 256).warmup(epochs(5));
   EXPECT_EQ(real(args_of(schedule, 256, 1000).at("start_multiplier")), 1);
   EXPECT_EQ(real(args_of(schedule, 32, 1000).at("start_multiplier")), 1);
 }
 
-TEST(RateSchedule, AnotherStartOfTheWarmUp) {
+TEST(Schedule, AnotherStartOfTheWarmUp) {
   auto args = args_of(fixed_rate(0.4f).constant_warmup(epochs(0.5), 0.1f), 32, 1000);
   EXPECT_EQ(text(args.at("warmup")), "constant");
   EXPECT_FLOAT_EQ(real(args.at("start_multiplier")), 0.25f);
 }
 
-TEST(RateSchedule, WithoutEpochsItIsAPolicyOfCaffe2) {
+TEST(Schedule, WithoutEpochsItIsAPolicyOfCaffe2) {
   auto args = args_of(fixed_rate(0.4f), 32, 0);
   EXPECT_EQ(args.size(), 2u);
   EXPECT_EQ(text(args.at("policy")), "fixed");
   EXPECT_EQ(real(args.at("base_lr")), 0.4f);
 }
 
-TEST(RateSchedule, PolyAndCosine) {
+TEST(Schedule, PolyAndCosine) {
   auto poly = args_of(fixed_rate(1).poly_decay(2, epochs(90), 0.01f), 32, 1000);
   EXPECT_EQ(text(poly.at("decay")), "poly");
   EXPECT_EQ(real(poly.at("power")), 2);
@@ -88,10 +88,10 @@ TEST(ScheduleError, PartsThatDoNotFit) {
   EXPECT_THROW(fixed_rate(1).decay(0, at_epochs({30})), Error);
   EXPECT_THROW(fixed_rate(1).poly_decay(0, epochs(90)), Error);
   EXPECT_THROW(fixed_rate(1).cosine_decay(epochs(0)), Error);
-  const RateSchedule drops_early =
+  const LearningRateSchedule drops_early =
       linear_scaling(0.1f, 256).warmup(epochs(5)).decay(0.1f, at_epochs({3}));
   EXPECT_THROW(drops_early.args(8192, 1000), Error);
-  const RateSchedule nothing_left =
+  const LearningRateSchedule nothing_left =
       linear_scaling(0.1f, 256).warmup(epochs(5)).cosine_decay(epochs(5));
   EXPECT_THROW(nothing_left.args(8192, 1000), Error);
   EXPECT_THROW(linear_scaling(0.1f, 256).warmup(epochs(5)).args(8192, 0), Error)

@@ -27,22 +27,22 @@ inline Milestones at_epochs(std::vector<double> epochs) { return {std::move(epoc
 ///
 /// A value; every method returns the schedule with one thing more. Epochs become iterations in the
 /// LearningRate operator: the first iteration at or after so many epochs' worth of samples.
-class RateSchedule {
+class LearningRateSchedule {
  public:
   /// Gradual warm-up: the rate grows by the same amount in each iteration, from `from` to the full
   /// rate. With linear scaling `from` is by default the reference rate, and a batch no larger than
   /// the reference batch has no warm-up; without it, `from` has to be given.
-  RateSchedule warmup(Epochs length, std::optional<float> from = {}) const;
+  LearningRateSchedule warmup(Epochs length, std::optional<float> from = {}) const;
   /// Constant warm-up: the rate is `from` for so long, then jumps. Default as above.
-  RateSchedule constant_warmup(Epochs length, std::optional<float> from = {}) const;
+  LearningRateSchedule constant_warmup(Epochs length, std::optional<float> from = {}) const;
 
   /// Multiplies the rate by gamma at each milestone.
-  RateSchedule decay(float gamma, Milestones milestones) const;
+  LearningRateSchedule decay(float gamma, Milestones milestones) const;
   /// (1 - p)^power, p the part done of what follows the warm-up until `total` epochs; then and
   /// there the rate is `end` times the full one.
-  RateSchedule poly_decay(float power, Epochs total, float end = 0) const;
+  LearningRateSchedule poly_decay(float power, Epochs total, float end = 0) const;
   /// Half a cosine, likewise.
-  RateSchedule cosine_decay(Epochs total, float end = 0) const;
+  LearningRateSchedule cosine_decay(Epochs total, float end = 0) const;
 
   /// The full rate for batches of that many samples.
   float rate(int64_t batch) const;
@@ -57,13 +57,13 @@ class RateSchedule {
   std::vector<OpArg> args(int64_t batch, int64_t epoch_size) const;
 
  private:
-  friend RateSchedule fixed_rate(float rate);
-  friend RateSchedule linear_scaling(float rate, int64_t per);
+  friend LearningRateSchedule fixed_rate(float rate);
+  friend LearningRateSchedule linear_scaling(float rate, int64_t per);
 
   enum class Warmup : uint8_t { kNone, kConstant, kGradual };
   enum class Decay : uint8_t { kNone, kStep, kPoly, kCosine };
 
-  RateSchedule with_warmup(Warmup kind, Epochs length, std::optional<float> from) const;
+  LearningRateSchedule with_warmup(Warmup kind, Epochs length, std::optional<float> from) const;
   float start_multiplier(float full_rate) const;
 
   float rate_ = 0;
@@ -80,8 +80,8 @@ class RateSchedule {
 };
 
 /// The same rate whatever the batch.
-RateSchedule fixed_rate(float rate);
+LearningRateSchedule fixed_rate(float rate);
 /// `rate` for every `per` samples of a batch: 0.1 * kn / 256 in the paper.
-RateSchedule linear_scaling(float rate, int64_t per);
+LearningRateSchedule linear_scaling(float rate, int64_t per);
 
 }  // namespace headrace

@@ -1,4 +1,4 @@
-#include "net_builders/rate_schedule.h"
+#include "net_builders/schedule.h"
 
 #include <algorithm>
 
@@ -16,97 +16,98 @@ void require_rate(float rate) {
 
 }  // namespace
 
-RateSchedule fixed_rate(float rate) {
+LearningRateSchedule fixed_rate(float rate) {
   require_rate(rate);
-  RateSchedule schedule;
+  LearningRateSchedule schedule;
   schedule.rate_ = rate;
   return schedule;
 }
 
-RateSchedule linear_scaling(float rate, int64_t per) {
+LearningRateSchedule linear_scaling(float rate, int64_t per) {
   require(per > 0, ErrorCode::kInvalidArgument,
           "linear scaling needs the batch that the rate {} belongs to, found {}", rate, per);
-  RateSchedule schedule = fixed_rate(rate);
+  LearningRateSchedule schedule = fixed_rate(rate);
   schedule.per_ = per;
   return schedule;
 }
 
-RateSchedule RateSchedule::with_warmup(Warmup kind, Epochs length,
-                                       std::optional<float> from) const {
+LearningRateSchedule LearningRateSchedule::with_warmup(Warmup kind, Epochs length,
+                                                       std::optional<float> from) const {
   require(length.count > 0, ErrorCode::kInvalidArgument,
           "a warm-up has to last longer than {} epochs", length.count);
   require(per_ > 0 || from, ErrorCode::kInvalidArgument,
           "a warm-up to a fixed rate needs the rate it starts from");
   require(!from || *from >= 0, ErrorCode::kInvalidArgument,
           "a warm-up cannot start from the negative rate {}", from.value_or(0));
-  RateSchedule schedule = *this;
+  LearningRateSchedule schedule = *this;
   schedule.warmup_ = kind;
   schedule.warmup_epochs_ = length.count;
   schedule.from_ = from;
   return schedule;
 }
 
-RateSchedule RateSchedule::warmup(Epochs length, std::optional<float> from) const {
+LearningRateSchedule LearningRateSchedule::warmup(Epochs length, std::optional<float> from) const {
   return with_warmup(Warmup::kGradual, length, from);
 }
 
-RateSchedule RateSchedule::constant_warmup(Epochs length, std::optional<float> from) const {
+LearningRateSchedule LearningRateSchedule::constant_warmup(Epochs length,
+                                                           std::optional<float> from) const {
   return with_warmup(Warmup::kConstant, length, from);
 }
 
-RateSchedule RateSchedule::decay(float gamma, Milestones milestones) const {
+LearningRateSchedule LearningRateSchedule::decay(float gamma, Milestones milestones) const {
   const std::vector<double>& epochs = milestones.epochs;
   require(gamma > 0 && !epochs.empty() && epochs.front() > 0 && std::ranges::is_sorted(epochs),
           ErrorCode::kInvalidArgument,
           "decay needs a positive factor and positive, ascending milestones; found {} at epochs "
           "[{}]",
           gamma, fmt::join(epochs, ", "));
-  RateSchedule schedule = *this;
+  LearningRateSchedule schedule = *this;
   schedule.decay_ = Decay::kStep;
   schedule.gamma_ = gamma;
   schedule.milestones_ = std::move(milestones.epochs);
   return schedule;
 }
 
-RateSchedule RateSchedule::poly_decay(float power, Epochs total, float end) const {
+LearningRateSchedule LearningRateSchedule::poly_decay(float power, Epochs total, float end) const {
   require(power > 0, ErrorCode::kInvalidArgument, "poly decay needs a positive power, found {}",
           power);
-  RateSchedule schedule = cosine_decay(total, end);
+  LearningRateSchedule schedule = cosine_decay(total, end);
   schedule.decay_ = Decay::kPoly;
   schedule.power_ = power;
   return schedule;
 }
 
-RateSchedule RateSchedule::cosine_decay(Epochs total, float end) const {
+LearningRateSchedule LearningRateSchedule::cosine_decay(Epochs total, float end) const {
   require(total.count > 0 && end >= 0 && end <= 1, ErrorCode::kInvalidArgument,
           "decay needs a positive number of epochs and an end between 0 and 1 times the full rate; "
           "found {} and {}",
           total.count, end);
-  RateSchedule schedule = *this;
+  LearningRateSchedule schedule = *this;
   schedule.decay_ = Decay::kCosine;
   schedule.total_epochs_ = total.count;
   schedule.end_ = end;
   return schedule;
 }
 
-float RateSchedule::rate(int64_t batch) const {
+float LearningRateSchedule::rate(int64_t batch) const {
   if (per_ == 0) return rate_;
   return static_cast<float>(static_cast<double>(rate_) * static_cast<double>(batch) /
                             static_cast<double>(per_));
 }
 
-bool RateSchedule::counts_epochs() const {
+bool LearningRateSchedule::counts_epochs() const {
   return warmup_ != Warmup::kNone || decay_ != Decay::kNone;
 }
 
-float RateSchedule::start_multiplier(float full_rate) const {
+float LearningRateSchedule::start_multiplier(float full_rate) const {
   // The paper warms up from the reference rate, and only where the batch is larger than that of the
   // reference; a smaller one starts at its own, smaller rate.
   float start = from_.value_or(std::min(rate_, full_rate));
   return static_cast<float>(static_cast<double>(start) / full_rate);
 }
 
-std::vector<OpArg> RateSchedule::args(int64_t batch, int64_t epoch_size) const {
+std::vector<OpArg> LearningRateSchedule::args(int64_t batch, int64_t epoch_size) const {
   const float full_rate = rate(batch);
   std::vector<OpArg> args{{"base_lr", full_rate}};
   if (!counts_epochs()) {
