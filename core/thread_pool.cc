@@ -110,7 +110,7 @@ struct ThreadPool::Impl {
       bind_this_thread(only(cpus[0]));
       owner = pthread_self();
     }
-    by_width = std::vector<std::atomic<Spares*>>(static_cast<std::size_t>(threads) + 1);
+    by_width = std::vector<std::atomic<Spares*>>(kMaxThreads + 1);
   }
 
   ~Impl() {
@@ -188,7 +188,6 @@ void ThreadPool::run_at_width(int width, function_ref<void()> body) {
     tbb::this_task_arena::isolate([&] { body(); });
     return;
   }
-  if (width > threads()) return Crew(*this, width).execute(body);
   const Impl::Spares& spares = impl_->spares_of(*this, width);
   const std::size_t first = static_cast<std::size_t>(std::max(0, Crew::worker()));
   for (std::size_t i = 0; i < spares.size(); ++i) {

@@ -1,0 +1,77 @@
+#include "core/blocking_service.h"
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/expect_error.h"
+
+namespace headrace {
+namespace {
+
+using testing::expect_error;
+
+struct CountingJob : BlockingService::Job {
+  std::atomic<int>* count = nullptr;
+};
+
+TEST(BlockingService, RunsEveryJobOnce) {
+  std::atomic<int> count{0};
+  std::vector<CountingJob> jobs(1000);
+  {
+    BlockingService service(3);
+    for (CountingJob& job : jobs) {
+      job.count = &count;
+      job.call = [](BlockingService::Job* base) { ++*static_cast<CountingJob*>(base)->count; };
+      service.submit(&job);
+    }
+    EXPECT_LE(service.threads(), 3);
+  }  // waits for what was submitted
+  EXPECT_EQ(count, 1000);
+}
+
+struct MeetingJob : BlockingService::Job {
+  std::latch* meeting = nullptr;
+};
+
+TEST(BlockingService, JobsThatWaitForEachOtherRunSideBySide) {
+  std::latch meeting(4);
+  std::vector<MeetingJob> jobs(4);
+  BlockingService service(4);
+  for (MeetingJob& job : jobs) {
+    job.meeting = &meeting;
+    job.call = [](BlockingService::Job* base) {
+      static_cast<MeetingJob*>(base)->meeting->arrive_and_wait();
+    };
+    service.submit(&job);
+  }
+  meeting.wait();
+  EXPECT_EQ(service.threads(), 4);
+}
+
+TEST(BlockingService, ThreadsAreMadeOnDemandAndUsedAgain) {
+  BlockingService service(8);
+  EXPECT_EQ(service.threads(), 0);
+  for (int i = 0; i < 20; ++i) {
+    std::atomic<int> count{0};
+    CountingJob job;
+    job.count = &count;
+    job.call = [](BlockingService::Job* base) { ++*static_cast<CountingJob*>(base)->count; };
+    service.submit(&job);
+    while (count == 0) std::this_thread::yield();
+    // The thread is idle again a moment after its job.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_LT(service.threads(), 8);
+}
+
+TEST(BlockingService, NeedsAThread) {
+  expect_error(ErrorCode::kInvalidArgument, [] { BlockingService(0); });
+}
+
+}  // namespace
+}  // namespace headrace
