@@ -85,7 +85,7 @@ class Loop {
         node = batch_->pop(schedule.weight_ns.data());
       }
       if (kShared && !alone_) alone_ = is_alone();
-      if (kShared && !batch_->empty()) share_if_worth();  // never the only node
+      if (kShared) share();  // never the only node
       current_ = node;
       if (run_.aborted_.load(std::memory_order_relaxed)) [[unlikely]] {
         node = complete(node, begin[node]);
@@ -192,12 +192,15 @@ class Loop {
 
   void push(std::int32_t node) { batch_->push(node, run_.schedule_.weight_ns[node]); }
 
-  void share_if_worth() {
-    if (batch_->weight < kWorthMovingNs) return;
-    const std::int64_t nodes = batch_->size();
-    if (batch_->weight * ((nodes + 1) / 2) < kWorthMovingNs * nodes) return;
-    if (RunState::live(run_.progress_.load(std::memory_order_relaxed)) <
-        static_cast<std::uint32_t>(run_.width_)) {
+  /// Gives work to other threads for as long as there is enough for one more.
+  void share() {
+    while (batch_->weight >= kWorthMovingNs) {
+      const std::int64_t nodes = batch_->size();
+      if (batch_->weight * ((nodes + 1) / 2) < kWorthMovingNs * nodes) return;
+      if (RunState::live(run_.progress_.load(std::memory_order_relaxed)) >=
+          static_cast<std::uint32_t>(run_.width_)) {
+        return;
+      }
       alone_ = false;
       run_.share(*batch_);
     }

@@ -222,12 +222,17 @@ void lay_out(std::span<const ScheduleNode> nodes, std::vector<ScheduleEdge> edge
              Schedule& schedule) {
   for (const ScheduleNode& node : nodes) {
     schedule.kinds.push_back(node.kind);
-    schedule.weight_ns.push_back(static_cast<std::uint32_t>(
-        std::min(std::ceil(node.cost_ns), static_cast<double>(Schedule::kMaxWeight))));
+    const double weight = std::min<double>(std::ceil(node.cost_ns), Schedule::kMaxWeight);
+    schedule.weight_ns.push_back(node.kind == NodeKind::kInline ? static_cast<std::uint32_t>(weight)
+                                                                : 0);
     schedule.has_foreign |= node.kind != NodeKind::kInline;
   }
-  // Equal ranks: the lower number is the better one, as in the net.
+  // What goes on elsewhere is best begun first. Equal ranks: the lower number is the better one, as
+  // in the net.
   const auto worse = [&](std::int32_t a, std::int32_t b) {
+    const bool inline_a = nodes[a].kind == NodeKind::kInline;
+    const bool inline_b = nodes[b].kind == NodeKind::kInline;
+    if (inline_a != inline_b) return inline_a;
     const double rank_a = schedule.upward_rank[a];
     const double rank_b = schedule.upward_rank[b];
     return rank_a != rank_b ? rank_a < rank_b : a > b;

@@ -59,8 +59,8 @@ struct Schedule {
   }
 
   /// Successors of n: [begin[n], done_begin[n]) are released when n has been started,
-  /// [done_begin[n], begin[n + 1]) when it has completed; each part by ascending upward rank, so
-  /// that the last is the best one to go on with.
+  /// [done_begin[n], begin[n + 1]) when it has completed; each part from the worst to the best
+  /// one to go on with: by upward rank, and nodes that are not inline after all others.
   std::vector<std::uint32_t> begin;
   std::vector<std::uint32_t> done_begin;
   std::vector<Successor> successors;
@@ -71,12 +71,14 @@ struct Schedule {
   std::vector<std::int32_t> counters;
   std::vector<std::int32_t> counter_target;
 
-  std::vector<std::int32_t> roots;  // nodes without predecessors, by ascending upward rank
+  std::vector<std::int32_t> roots;  // nodes without predecessors, the best one last
   std::vector<NodeKind> kinds;
-  std::vector<std::uint32_t> weight_ns;  // cost rounded up to whole ns, at most kMaxWeight
-  std::vector<double> upward_rank;       // cost of the most expensive path that begins at the node
-  std::vector<std::int32_t> order;       // a topological order: by number wherever edges allow
-  std::vector<std::int32_t> chain;       // of each node: the path without forks and joins it is on
+  /// Estimated time on a compute thread in whole ns, at most kMaxWeight; 0 for nodes that are not
+  /// inline.
+  std::vector<std::uint32_t> weight_ns;
+  std::vector<double> upward_rank;  // cost of the most expensive path that begins at the node
+  std::vector<std::int32_t> order;  // a topological order: by number wherever edges allow
+  std::vector<std::int32_t> chain;  // of each node: the path without forks and joins it is on
   int chain_count = 0;
   bool has_foreign = false;  // some node completes on a thread that is not a compute thread
 

@@ -108,32 +108,26 @@ TEST(ParallelFor, PassesTheFirstExceptionOn) {
 TEST(ParallelFor, AWaitingThreadTakesNoOtherWork) {
   ThreadPool pool({.threads = 2});
   Crew crew(pool, 2);
-  struct Shared {
-    std::atomic<bool> in_loop{false};
-    std::atomic<int> intruders{0};
-    std::atomic<int> jobs{0};
-    std::thread::id waiter;
-  } shared;
-  const Crew::Job job = {[](void* argument) {
-                           auto& s = *static_cast<Shared*>(argument);
-                           if (s.in_loop && std::this_thread::get_id() == s.waiter) ++s.intruders;
-                           ++s.jobs;
-                         },
-                         &shared};
+  std::atomic<int> jobs{0};
+  const Crew::Job job = {[](void* argument) { ++*static_cast<std::atomic<int>*>(argument); },
+                         &jobs};
   crew.execute([&] {
-    shared.waiter = std::this_thread::get_id();
-    for (int round = 0; round < 200; ++round) {
-      for (int i = 0; i < 4; ++i) crew.invite(job);
-      shared.in_loop = true;
-      parallel_for(2, [&](int part) {
-        if (part == 1) std::this_thread::yield();
+    for (int round = 1; round <= 20; ++round) {
+      std::atomic<int> arrived{0};
+      parallel_for(2, [&](int) {
+        const bool first = ++arrived == 1;
+        EXPECT_TRUE(eventually([&] { return arrived == 2; }));
+        if (first) return;  // and wait for the other part
+        crew.invite_from_outside(job);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        EXPECT_EQ(jobs, round - 1);
       });
-      shared.in_loop = false;
+      EXPECT_TRUE(eventually([&] {
+        crew.retire();
+        return jobs == round;
+      }));
     }
-    crew.retire();
   });
-  EXPECT_EQ(shared.jobs, 800);
-  EXPECT_EQ(shared.intruders, 0);
 }
 
 TEST(ThreadPool, RunsAtTheWidthAskedFor) {
