@@ -200,10 +200,10 @@ Batch& RunState::claim_batch() {
   }
 }
 
-Batch* RunState::take_offer() {
+Batch* RunState::take(Batch::State state) {
   for (int i = 0; i < width_; ++i) {
-    int expected = Batch::kOffered;
-    if (batches_[i].state.load(std::memory_order_relaxed) == Batch::kOffered &&
+    int expected = state;
+    if (batches_[i].state.load(std::memory_order_relaxed) == state &&
         batches_[i].state.compare_exchange_strong(expected, Batch::kBusy,
                                                   std::memory_order_acquire)) {
       return &batches_[i];
@@ -213,7 +213,7 @@ Batch* RunState::take_offer() {
 }
 
 Batch* RunState::find_work() {
-  if (Batch* const offered = take_offer()) return offered;
+  if (Batch* const offered = take(Batch::kOffered)) return offered;
   return anyone_back() && enter() ? &claim_batch() : nullptr;
 }
 
@@ -241,37 +241,52 @@ bool RunState::take_hungry() {
 Batch* RunState::await_offer() {
   constexpr int kLooks = 64;
   hungry_.fetch_add(1);
-  Batch* found = take_offer();
+  Batch* found = take(Batch::kOffered);
   const std::uint64_t before = progress_.load();  // changes with each offer
   for (int i = 0; i < kLooks && found == nullptr; ++i) {
     relax();
     const std::uint64_t now = progress_.load();
     if (now == 0) break;
-    if (now != before) found = take_offer();
+    if (now != before) found = take(Batch::kOffered);
   }
   // An offer made for this thread must not be left lying: nobody else was invited to it.
-  if (!take_hungry() && found == nullptr) found = take_offer();
+  if (!take_hungry() && found == nullptr) found = take(Batch::kOffered);
   return found;
 }
 
 void RunState::help(void* state) {
   RunState& self = *static_cast<RunState*>(state);
-  Batch* const batch = self.take_offer();  // none: somebody else was quicker
+  Batch* const batch = self.take(Batch::kOffered);  // none: somebody else was quicker
   if (batch != nullptr) Loop<true>(self, *batch, Crew::worker()).drain();
 }
 
-std::uint64_t RunState::give_back(Batch& mine, int done) {
-  mine.state.store(Batch::kFree, std::memory_order_release);
-  const std::uint64_t leaving = static_cast<std::uint64_t>(done) << kNodeShift | kLive;
-  return progress_.fetch_sub(leaving) - leaving;
+Batch& RunState::close(Batch& mine) {
+  int expected = Batch::kOpen;
+  const bool kept =
+      mine.state.compare_exchange_strong(expected, Batch::kBusy, std::memory_order_acquire);
+  return kept ? mine : claim_batch();
 }
 
-Batch* RunState::leave(Batch& mine, int done) {
-  if (give_back(mine, done) == 0) {
+Batch* RunState::next_batch(Batch& mine, int& done) {
+  mine.state.store(Batch::kFree, std::memory_order_release);
+  const auto report = [&](std::uint64_t loops) {
+    const std::uint64_t change =
+        static_cast<std::uint64_t>(std::exchange(done, 0)) << kNodeShift | loops;
+    return progress_.fetch_sub(change) - change;
+  };
+  if (live(progress_.load(std::memory_order_relaxed)) > 1) {
+    if (Batch* const offered = take(Batch::kOffered)) {
+      report(kLive);  // this loop ends, and the thread becomes the other one
+      return offered;
+    }
+    if (Batch* const open = take(Batch::kOpen)) return open;
+  }
+  if (report(kLive) == 0) {
     crew_.open();
     return nullptr;
   }
-  return anyone_back() && enter() ? &claim_batch() : nullptr;
+  if (anyone_back() && enter()) return &claim_batch();
+  return width_ > 1 ? await_offer() : nullptr;
 }
 
 void RunState::start_blocking(std::int32_t node) {

@@ -19,6 +19,9 @@ constexpr bool kTraceBuilt = true;
 /// is what it takes to move it.
 constexpr std::int64_t kWorthMovingNs = 1000;
 
+/// From this estimate on, a loop that waits for a node to end waits too long.
+constexpr std::uint32_t kLongNs = 20'000;
+
 /// Brings a cache line here, to be written.
 inline void prefetch_for_write(const void* address) {
 #if defined(__x86_64__)
@@ -58,10 +61,8 @@ class Loop {
           failed = current_;
         }
       }
-      if (kShared && reclaim()) continue;
-      batch_ = run_.leave(*batch_, std::exchange(done_, 0));
-      if (kShared && batch_ == nullptr) batch_ = run_.await_offer();
       alone_ = false;
+      batch_ = run_.next_batch(*batch_, done_);
     } while (batch_ != nullptr);
   }
 
@@ -90,13 +91,28 @@ class Loop {
       if (run_.aborted_.load(std::memory_order_relaxed)) [[unlikely]] {
         node = complete(node, begin[node]);
       } else if (kinds[node] == NodeKind::kInline) [[likely]] {
-        if (kShared && !alone_) fetch_counters(node);
-        run_inline(node);
+        if (!kShared || alone_) {
+          run_inline(node);
+        } else {
+          run_beside_others(node);
+        }
         node = complete(node, begin[node]);
       } else {
         node = issue(node);
       }
     }
+  }
+
+  /// Leaves the batch open during a long node, to loops that have run dry.
+  void run_beside_others(std::int32_t node) {
+    fetch_counters(node);
+    if (batch_->empty() || run_.schedule_.weight_ns[node] < kLongNs) return run_inline(node);
+    struct Open {
+      Loop& loop;
+      ~Open() { loop.batch_ = &loop.run_.close(*loop.batch_); }
+    } const open{*this};
+    batch_->state.store(Batch::kOpen, std::memory_order_release);
+    run_inline(node);
   }
 
   void run_inline(std::int32_t node) {
@@ -204,15 +220,6 @@ class Loop {
       alone_ = false;
       run_.share(*batch_);
     }
-  }
-
-  /// With nothing left here, takes a batch that was offered and not yet taken.
-  bool reclaim() {
-    if (RunState::live(run_.progress_.load(std::memory_order_relaxed)) == 1) return false;
-    Batch* const offered = run_.take_offer();
-    if (offered == nullptr) return false;
-    run_.give_back(*std::exchange(batch_, offered), std::exchange(done_, 0));
-    return true;
   }
 
   /// A random one of the ready nodes; `node` is the one that would come next, or kNone.

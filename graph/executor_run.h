@@ -19,10 +19,14 @@ namespace headrace::executor_detail {
 constexpr std::int32_t kNone = -1;
 constexpr std::size_t kCacheLine = 64;
 
-/// A stack of ready nodes, private to one loop at a time. Free, or offered to whoever takes it, or
-/// busy: the stack of a running loop.
+/// A stack of ready nodes, private to one loop at a time.
 struct alignas(kCacheLine) Batch {
-  enum State : int { kFree, kOffered, kBusy };
+  enum State : int {
+    kFree,
+    kBusy,     // of a running loop
+    kOpen,     // of a loop in a long node: another loop may take it
+    kOffered,  // of a loop that whoever takes it becomes
+  };
 
   bool empty() const { return bottom == top; }
   std::int32_t size() const { return top - bottom; }
@@ -93,8 +97,8 @@ class RunState {
   bool enter();
   /// A free batch for a loop just made live.
   Batch& claim_batch();
-  /// An offered batch, its loop being live already; null when there is none.
-  Batch* take_offer();
+  /// A batch in that state, busy from now on; null when there is none.
+  Batch* take(Batch::State state);
   /// A batch for a thread that has none: an offer, or a new loop when nodes have come back.
   Batch* find_work();
   /// With nothing to do, looks out for an offer for a moment: longer than it takes another loop to
@@ -104,12 +108,11 @@ class RunState {
   bool take_hungry();
   /// Moves the older half of `mine` to another loop.
   void share(Batch& mine);
-  /// Ends a loop that has completed `done` nodes and has nothing left. Returns what progress_ is
-  /// then.
-  std::uint64_t give_back(Batch& mine, int done);
-  /// The same for a loop that nothing else keeps going: wakes the caller when it was the last one.
-  /// Returns the batch to go on with when nodes have come back meanwhile.
-  Batch* leave(Batch& mine, int done);
+  /// The batch of a loop that had left `mine` open: that one, or a new one if it was taken.
+  Batch& close(Batch& mine);
+  /// The batch to go on with for a loop that has emptied `mine` and completed `done` nodes, which
+  /// are reported and set to 0. Null when the loop ends.
+  Batch* next_batch(Batch& mine, int& done);
   static void help(void* state);
 
   static void come_back(void* state, int node, std::exception_ptr error);

@@ -90,6 +90,28 @@ TEST(Executor, RunsIndependentNodesSideBySide) {
   Executor(schedule, pool).execute(runner);
 }
 
+TEST(Executor, NodesDoNotWaitBehindALongOne) {
+  // The first to begin lasts until all others have run, on the one thread that is left.
+  const Schedule schedule = schedule_of(std::vector<ScheduleNode>(8, {.cost_ns = kLong}), {});
+  ThreadPool pool({.threads = 2});
+  for (int round = 0; round < 50; ++round) {
+    Functions runner;
+    std::atomic<int> begun{0};
+    std::atomic<int> ended{0};
+    std::atomic<bool> others_ended{false};
+    for (int node = 0; node < 8; ++node) {
+      runner.on_run[node] = [&] {
+        if (begun++ == 0) {
+          EXPECT_TRUE(eventually(others_ended));
+        } else if (++ended == 7) {
+          others_ended = true;
+        }
+      };
+    }
+    Executor(schedule, pool).execute(runner);
+  }
+}
+
 TEST(Executor, ANodeThatBlocksTakesNoComputeThread) {
   // The blocking node waits for an inline one, on a single compute thread.
   const Schedule schedule = schedule_of({{1, NodeKind::kBlocking}, {1}, {1}}, {{0, 2}});
