@@ -1,0 +1,53 @@
+#include "tools/train/checkpoint.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "tools/train/safetensors.h"
+
+namespace headrace::tools {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kStateText = "headrace.training";
+constexpr int kVersion = 1;
+
+}  // namespace
+
+// The library looks for these in the namespace of the types.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSums, loss, accuracy, iterations)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochResult, epoch, train_loss, train_accuracy, test_loss,
+                                   test_accuracy, learning_rate)
+
+void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
+  const TrainingState& state = checkpoint.state;
+  const Json text = {{"version", kVersion},      {"iteration", state.iteration},
+                     {"sums", state.sums},       {"epochs", state.epochs},
+                     {"seconds", state.seconds}, {"setup", state.setup}};
+  save_tensors(
+      {.texts = {{"format", "headrace"}, {kStateText, text.dump()}}, .tensors = checkpoint.tensors},
+      path);
+}
+
+Checkpoint load_checkpoint(const std::filesystem::path& path) {
+  TensorFile file = load_tensors(path);
+  const auto found = file.texts.find(kStateText);
+  require(found != file.texts.end(), ErrorCode::kCorrupt,
+          "'{}' holds tensors, but not the state of a training job", path.native());
+  const Json text = Json::parse(found->second);
+  const int version = text.at("version").get<int>();
+  require(version == kVersion, ErrorCode::kUnsupported,
+          "'{}' is a checkpoint of format {}; this headrace reads format {}", path.native(),
+          version, kVersion);
+  Checkpoint checkpoint{.tensors = std::move(file.tensors)};
+  TrainingState& state = checkpoint.state;
+  text.at("iteration").get_to(state.iteration);
+  text.at("sums").get_to(state.sums);
+  text.at("epochs").get_to(state.epochs);
+  text.at("seconds").get_to(state.seconds);
+  text.at("setup").get_to(state.setup);
+  return checkpoint;
+}
+
+}  // namespace headrace::tools

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace headrace::tools {
+
+/// Named tensors and named texts in one file.
+struct TensorFile {
+  std::map<std::string, std::string> texts;
+  std::map<std::string, Tensor> tensors;
+};
+
+/// Writes a file in the safetensors format, which Python and others read: the length of a header, a
+/// JSON header, the elements. A checksum over everything stands in the header. Atomic: the name
+/// holds the old file or the whole new one. Throws kIo, or kUnsupported for string tensors.
+void save_tensors(const TensorFile& file, const std::filesystem::path& path);
+
+/// Reads such a file. Throws kNotFound or kIo if it cannot be read, kCorrupt if it is truncated, of
+/// another format, or differs in any bit from what was written.
+TensorFile load_tensors(const std::filesystem::path& path);
+
+}  // namespace headrace::tools

@@ -1,0 +1,223 @@
+#include "tools/train/training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "core/net_roles.h"
+#include "core/proto/net_io.h"
+#include "core/rng.h"
+#include "tools/train/given_tensors.h"
+
+namespace headrace::tools {
+namespace {
+
+std::string hex(uint64_t key) { return fmt::format("{:016x}", key); }
+
+std::string fingerprint(const NetDef& net) {
+  return hex(random_key(serialize(net, FileFormat::kBinary)));
+}
+
+/// The training session reads its measurements after each step and guards its loss.
+SessionOptions training_session(const TrainingOptions& options) {
+  SessionOptions session = options.session;
+  const NetBlobs& blobs = options.blobs;
+  session.compile.finite.push_back(blobs.loss);
+  for (const std::string* name : {&blobs.loss, &blobs.accuracy, &blobs.learning_rate}) {
+    if (!name->empty()) session.compile.readable.names.push_back(*name);
+  }
+  return session;
+}
+
+double scalar(const Workspace& workspace, const std::string& blob) {
+  return blob.empty() ? 0 : static_cast<double>(workspace.fetch(blob).item<float>());
+}
+
+/// What differs between two setups, a line each.
+std::vector<std::string> differences(const TrainingSetup& before, const TrainingSetup& now) {
+  std::vector<std::string> lines;
+  std::set<std::string> keys;
+  for (const auto& [key, value] : before) keys.insert(key);
+  for (const auto& [key, value] : now) keys.insert(key);
+  for (const std::string& key : keys) {
+    const auto was = before.find(key);
+    const auto is = now.find(key);
+    const std::string old_value = was == before.end() ? "nothing" : was->second;
+    const std::string new_value = is == now.end() ? "nothing" : is->second;
+    if (old_value != new_value)
+      lines.push_back(fmt::format("{}: {}, now {}", key, old_value, new_value));
+  }
+  return lines;
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch)
+    : samples(data.train->size()),
+      order(order),
+      train(data, order),
+      test(std::make_shared<EvaluationBatches>(data.test, Normalisation{data.mean, data.deviation},
+                                               test_batch)) {}
+
+Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, TrainingOptions options)
+    : nets_(std::move(nets)),
+      data_(data),
+      options_(std::move(options)),
+      roles_(read_roles(nets_.train)),
+      iterations_(static_cast<int64_t>(
+          std::ceil(options_.epochs * static_cast<double>(data.samples) /
+                    (static_cast<double>(data.order.cut.batch) * data.order.cut.world)))),
+      pool_(pool),
+      session_(nets_.train, workspace_, pool, training_session(options_)),
+      evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
+                 options_.session, data.test) {}
+
+int64_t Training::epochs() const { return static_cast<int64_t>(std::ceil(options_.epochs)); }
+
+int64_t Training::epochs_due() const {
+  if (state_.iteration >= iterations_) return epochs();
+  const int64_t taken = state_.iteration * data_.order.cut.batch * data_.order.cut.world;
+  return taken / data_.samples;
+}
+
+bool Training::epoch_ended() const {
+  const int64_t closed = state_.epochs.empty() ? 0 : state_.epochs.back().epoch;
+  return epochs_due() > closed;
+}
+
+void Training::feed_iteration() {
+  const Batch& batch = data_.train.take(state_.iteration);
+  workspace_.feed(options_.blobs.data, batch.images);
+  workspace_.feed(options_.blobs.label, batch.labels);
+}
+
+TrainingSetup Training::make_setup() {
+  feed_iteration();
+  const TrainingOrder& order = data_.order;
+  TrainingSetup setup = options_.setup;
+  setup["train net"] = fingerprint(nets_.train);
+  setup["init net"] = fingerprint(nets_.init);
+  setup["samples"] = std::to_string(data_.samples);
+  setup["batch"] = std::to_string(order.cut.batch);
+  setup["seed"] = std::to_string(order.seed);
+  setup["shift"] = std::to_string(order.augmentation.shift);
+  setup["flip"] = order.augmentation.flip ? "yes" : "no";
+  setup["threads"] = std::to_string(pool_.threads());
+  setup["plan"] = hex(random_key(session_.plan().to_string()));
+  return setup;
+}
+
+void Training::start() {
+  run_once(nets_.init, workspace_, pool_, data_.order.seed);
+  state_.setup = make_setup();
+}
+
+void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
+  // Makes what no file can hold, and says which tensors there have to be.
+  run_once(nets_.init, workspace_, pool_, data_.order.seed);
+  std::vector<std::string> problems;
+  for (const std::string& name : state_names()) {
+    const auto found = checkpoint.tensors.find(name);
+    const TensorDesc expected = workspace_.find(name)->blob.tensor().desc();
+    if (found == checkpoint.tensors.end()) {
+      problems.push_back(name + " is missing");
+    } else if (found->second.dtype() != expected.dtype || found->second.shape() != expected.shape) {
+      problems.push_back(fmt::format("{} is {}, not {}", name, found->second.desc().to_string(),
+                                     expected.to_string()));
+    } else {
+      workspace_.feed(name, found->second);
+    }
+  }
+  require(problems.empty(), ErrorCode::kCorrupt, "the checkpoint is not one of this net:\n  {}",
+          fmt::join(problems, "\n  "));
+
+  state_ = checkpoint.state;
+  const TrainingSetup now = make_setup();
+  const auto changed = differences(state_.setup, now);
+  require(changed.empty() || allow_changes, ErrorCode::kState,
+          "training cannot go on bit for bit, because it was begun with something else:\n  {}\n"
+          "Give the same flags as then, or --allow-changes",
+          fmt::join(changed, "\n  "));
+  state_.setup = now;
+}
+
+Training::Step Training::step() {
+  feed_iteration();
+  session_.run(static_cast<uint64_t>(state_.iteration));
+  const NetBlobs& blobs = options_.blobs;
+  const Step step{.loss = scalar(workspace_, blobs.loss),
+                  .accuracy = scalar(workspace_, blobs.accuracy),
+                  .learning_rate = std::abs(scalar(workspace_, blobs.learning_rate))};
+  ++state_.iteration;
+  state_.sums.loss += step.loss;
+  state_.sums.accuracy += step.accuracy;
+  ++state_.sums.iterations;
+  return step;
+}
+
+void Training::share_with_prediction() {
+  std::map<std::string, std::string> averages;
+  for (size_t i = 0; i < roles_.averages.size() && i < roles_.parameters.size(); ++i) {
+    averages[roles_.parameters[i]] = roles_.averages[i];
+  }
+  for (const std::string& name : nets_.predict.external_input()) {
+    if (name == options_.blobs.data) continue;
+    const auto average = averages.find(name);
+    const std::string& source = average == averages.end() ? name : average->second;
+    const Slot* slot = workspace_.find(source);
+    require(slot != nullptr && !slot->blob.empty(), ErrorCode::kInvalidNet,
+            "the prediction net reads '{}', which the init net '{}' does not make", source,
+            nets_.init.name());
+    prediction_.feed(name, slot->blob);
+  }
+}
+
+std::optional<EpochResult> Training::evaluate(const Evaluator::Stop& stop) {
+  share_with_prediction();
+  const auto test = evaluator_.run(stop);
+  if (!test) return std::nullopt;
+  const auto count = static_cast<double>(std::max<int64_t>(1, state_.sums.iterations));
+  const EpochResult result{
+      .epoch = epochs_due(),
+      .train_loss = state_.sums.loss / count,
+      .train_accuracy = state_.sums.accuracy / count,
+      .test_loss = test->loss(),
+      .test_accuracy = test->accuracy(),
+      .learning_rate = std::abs(scalar(workspace_, options_.blobs.learning_rate))};
+  state_.epochs.push_back(result);
+  state_.sums = {};
+  return result;
+}
+
+std::vector<std::string> Training::state_names() const {
+  std::set<std::string> names;
+  for (const OperatorDef& op : nets_.init.op()) {
+    for (const std::string& name : op.output()) {
+      const Slot* slot = workspace_.find(name);
+      if (slot != nullptr && slot->blob.is_tensor()) names.insert(name);
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+Checkpoint Training::checkpoint() const {
+  Checkpoint checkpoint{.state = state_, .tensors = {}};
+  for (const std::string& name : state_names()) {
+    checkpoint.tensors.emplace(name, workspace_.fetch(name));
+  }
+  return checkpoint;
+}
+
+NetDef Training::trained_init_net() const {
+  NetDef net;
+  net.set_name(nets_.predict.name() + "_init");
+  for (const std::string& name : nets_.predict.external_input()) {
+    if (name != options_.blobs.data) add_given_tensor(net, name, prediction_.fetch(name));
+  }
+  return net;
+}
+
+}  // namespace headrace::tools

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/proto/net.pb.h"
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "data/loader.h"
+#include "graph/session.h"
+#include "tools/train/checkpoint.h"
+#include "tools/train/evaluator.h"
+#include "tools/train/net_blobs.h"
+
+namespace headrace::tools {
+
+struct TrainingNets {
+  NetDef init;
+  NetDef train;
+  NetDef predict;
+};
+
+/// Where the samples come from. Made before the pool pins any thread: see Prefetcher.
+struct TrainingData {
+  TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch);
+
+  int64_t samples;  // per epoch
+  TrainingOrder order;
+  TrainingBatches train;
+  std::shared_ptr<EvaluationBatches> test;
+};
+
+struct TrainingOptions {
+  double epochs = 1;
+  NetBlobs blobs;  // complete
+  SessionOptions session;
+  /// More of what has to be the same on resume: the data set's name, for example.
+  TrainingSetup setup;
+};
+
+/// A training job: a net, its state in a workspace, and how far it has come. Does one thing at a
+/// time, when told; knows no terminal, no signals and no file names.
+class Training {
+ public:
+  /// Keeps references to `data` and `pool`.
+  Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, TrainingOptions options);
+
+  /// Runs the init net.
+  void start();
+  /// Goes on where the checkpoint was made. Throws kState listing what differs in the setup, unless
+  /// changes are allowed (then the result is as good, but not bit for bit the same); kCorrupt if
+  /// the tensors are not those of this job.
+  void resume(const Checkpoint& checkpoint, bool allow_changes);
+
+  const TrainingState& state() const { return state_; }
+  int64_t iterations() const { return iterations_; }  // all together
+  int64_t epochs() const;                             // all together, the last perhaps in part
+  bool finished() const { return state_.iteration >= iterations_ && !epoch_ended(); }
+  /// An epoch has ended that is not evaluated yet.
+  bool epoch_ended() const;
+
+  struct Step {
+    double loss = 0;
+    double accuracy = 0;
+    double learning_rate = 0;
+  };
+  /// One iteration. Throws what the net throws; kNumeric if the loss is not finite, before anything
+  /// that follows from it has run.
+  Step step();
+
+  /// Evaluates the test images with running statistics and, where the net keeps them, averaged
+  /// parameters, and closes the epoch. Nothing if stopped.
+  std::optional<EpochResult> evaluate(const Evaluator::Stop& stop);
+
+  Checkpoint checkpoint() const;
+  /// Everything the prediction net reads, as it was evaluated last, as an init net of given
+  /// tensors.
+  NetDef trained_init_net() const;
+
+  Session& session() { return session_; }
+  /// Adds time that has passed in training to state().seconds.
+  void spend(double seconds) { state_.seconds += seconds; }
+
+ private:
+  TrainingSetup make_setup();
+  void feed_iteration();
+  std::vector<std::string> state_names() const;
+  void share_with_prediction();
+  int64_t epochs_due() const;
+
+  TrainingNets nets_;
+  TrainingData& data_;
+  TrainingOptions options_;
+  NetRoles roles_;
+  int64_t iterations_ = 0;
+  TrainingState state_;
+  Workspace workspace_;
+  Workspace prediction_;  // shares the parameters' buffers while evaluating
+  ThreadPool& pool_;
+  Session session_;
+  Evaluator evaluator_;
+};
+
+}  // namespace headrace::tools
