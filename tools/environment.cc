@@ -46,6 +46,8 @@ int usable_cpus() {
 
 }  // namespace
 
+std::string version_number() { return HEADRACE_VERSION; }
+
 std::string version_text() {
   return fmt::format("headrace {} ({}, {}, {})", HEADRACE_VERSION, HEADRACE_COMMIT, kCompiler,
                      HEADRACE_MARCH);

@@ -6,6 +6,8 @@
 
 namespace headrace::tools {
 
+/// "0.1.0".
+std::string version_number();
 /// "headrace 0.1.0 (3f2a9c01d2e4, GCC 12.2.0, x86-64-v3)".
 std::string version_text();
 

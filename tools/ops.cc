@@ -17,8 +17,9 @@ struct OpsOptions {
 };
 
 std::string first_sentence(const std::string& doc) {
-  const size_t end = doc.find(". ");
-  return end == doc.npos ? doc : doc.substr(0, end + 1);
+  const std::string line = doc.substr(0, doc.find('\n'));
+  const size_t end = line.find(". ");
+  return end == line.npos ? line : line.substr(0, end + 1);
 }
 
 void print_operands(const char* title, const std::vector<OpSchema::Operand>& operands) {

@@ -211,7 +211,8 @@ Checkpoint Training::checkpoint() const {
   return checkpoint;
 }
 
-NetDef Training::trained_init_net() const {
+NetDef Training::trained_init_net() {
+  share_with_prediction();
   NetDef net;
   net.set_name(nets_.predict.name() + "_init");
   for (const std::string& name : nets_.predict.external_input()) {

@@ -76,9 +76,10 @@ class Training {
   std::optional<EpochResult> evaluate(const Evaluator::Stop& stop);
 
   Checkpoint checkpoint() const;
-  /// Everything the prediction net reads, as it was evaluated last, as an init net of given
-  /// tensors.
-  NetDef trained_init_net() const;
+  /// Everything the prediction net reads (averaged parameters where the net keeps them) as an init
+  /// net of given tensors.
+  NetDef trained_init_net();
+  const NetDef& predict_net() const { return nets_.predict; }
 
   Session& session() { return session_; }
   /// Adds time that has passed in training to state().seconds.

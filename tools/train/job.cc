@@ -1,0 +1,295 @@
+#include "tools/train/job.h"
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "core/error.h"
+#include "core/proto/net_io.h"
+#include "core/proto/netron.h"
+#include "tools/command.h"
+#include "tools/environment.h"
+#include "tools/text/statistics.h"
+#include "tools/text/units.h"
+
+namespace headrace::tools {
+namespace {
+
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kLast = "checkpoint.safetensors";
+constexpr const char* kBest = "best.safetensors";
+constexpr size_t kMedianOf = 5;  // epochs; the measure of Goyal et al., section 5.1
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Json to_json(const EpochResult& result) {
+  return {{"epoch", result.epoch},
+          {"train_loss", result.train_loss},
+          {"train_accuracy", result.train_accuracy},
+          {"test_loss", result.test_loss},
+          {"test_accuracy", result.test_accuracy},
+          {"learning_rate", result.learning_rate}};
+}
+
+bool is_best(const std::vector<EpochResult>& epochs) {
+  return std::ranges::all_of(epochs.begin(), epochs.end() - 1, [&](const EpochResult& earlier) {
+    return earlier.test_accuracy < epochs.back().test_accuracy;
+  });
+}
+
+/// The median error of the last epochs, up to five.
+double median_error(const std::vector<EpochResult>& epochs) {
+  std::vector<double> errors;
+  for (size_t i = epochs.size() - std::min(kMedianOf, epochs.size()); i < epochs.size(); ++i) {
+    errors.push_back(1 - epochs[i].test_accuracy);
+  }
+  return median_of(std::move(errors));
+}
+
+}  // namespace
+
+TrainJob::TrainJob(TrainFlags& flags)
+    : flags_(flags), folder_(flags.folder), progress_(progress_style()), began_(Clock::now()) {
+  const DataSet data = open_data(flags_.data);
+  const TrainingNets nets = flags_.nets.make(data);
+  name_ = flags_.nets.name();
+  prepare_folder();
+
+  const int batch = flags_.nets.batch();
+  const TrainingOrder order{
+      .seed = flags_.execution.seed, .cut = {.batch = batch}, .augmentation = flags_.augmentation};
+  data_ = std::make_unique<TrainingData>(data, order,
+                                         flags_.test_batch > 0 ? flags_.test_batch : batch);
+  pool_ = std::make_unique<ThreadPool>(flags_.execution.pool());
+
+  TrainingOptions options{.epochs = flags_.nets.epochs(),
+                          .blobs = flags_.blobs,
+                          .session = flags_.execution.session(*pool_),
+                          .setup = {{"data", flags_.data}, {"version", version_number()}}};
+  options.blobs.complete_for_training(read_roles(nets.train));
+  const auto& outputs = nets.predict.external_output();
+  options.blobs.complete_for_prediction(read_roles(nets.predict), {outputs.begin(), outputs.end()});
+  if (!flags_.trace.empty()) options.session.run.trace = &timeline_.emplace(*pool_).recorder();
+  training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
+  if (!flags_.resume) save_nets(nets);
+}
+
+std::filesystem::path TrainJob::file(const std::string& suffix) const {
+  return folder_ / (name_ + suffix);
+}
+
+double TrainJob::seconds() const { return earlier_seconds_ + seconds_since(began_); }
+
+void TrainJob::prepare_folder() {
+  std::error_code failed;
+  std::filesystem::create_directories(folder_, failed);
+  require(!failed, ErrorCode::kIo, "cannot make the folder '{}': {}", folder_.native(),
+          failed.message());
+  const auto last = folder_ / kLast;
+  if (flags_.resume) {
+    require(std::filesystem::exists(last), ErrorCode::kNotFound,
+            "there is nothing to resume: '{}' does not exist. Without --resume training begins "
+            "anew",
+            last.native());
+    resumed_ = load_checkpoint(last);
+  } else {
+    require(flags_.overwrite || !std::filesystem::exists(last), ErrorCode::kState,
+            "'{}' holds a training job already: --resume goes on with it, --overwrite begins anew",
+            folder_.native());
+  }
+}
+
+void TrainJob::save_nets(const TrainingNets& nets) {
+  save_net(nets.init, file("_init_net.pbtxt"));
+  save_net(nets.train, file("_train_net.pbtxt"));
+  save_net(nets.predict, file("_predict_net.pbtxt"));
+}
+
+void TrainJob::begin() {
+  Json event = {{"event", flags_.resume ? "resume" : "start"},
+                {"model", name_},
+                {"iterations", training_->iterations()},
+                {"environment", environment()}};
+  if (resumed_) {
+    training_->resume(*resumed_, flags_.allow_changes);
+    earlier_seconds_ = training_->state().seconds;
+    saved_iteration_ = training_->state().iteration;
+    resumed_.reset();
+    progress_.message(fmt::format("goes on after iteration {} of {}",
+                                  count_text(training_->state().iteration),
+                                  count_text(training_->iterations())));
+  } else {
+    training_->start();
+    std::filesystem::remove(folder_ / kLast);
+    std::filesystem::remove(folder_ / kBest);
+  }
+  event["iteration"] = training_->state().iteration;
+  event["setup"] = training_->state().setup;
+  log_ = std::make_unique<TrainLog>(folder_ / "log.jsonl",
+                                    flags_.resume ? TrainLog::Mode::kAppend : TrainLog::Mode::kNew);
+  log_->write(event);
+}
+
+int TrainJob::run() {
+  begin();
+  try {
+    while (!training_->finished()) {
+      if (stop_.requested()) return stop();
+      if (training_->epoch_ended()) {
+        if (!close_epoch()) return stop();
+      } else {
+        step();
+      }
+    }
+  } catch (Error& error) {
+    progress_.clear();
+    log_->write({{"event", "error"},
+                 {"iteration", training_->state().iteration},
+                 {"message", error.what()}});
+    if (saved_iteration_ >= 0) {
+      spdlog::info("the checkpoint of iteration {} is in {}", count_text(saved_iteration_),
+                   (folder_ / kLast).native());
+    }
+    throw;
+  }
+  return finish();
+}
+
+void TrainJob::step() {
+  if (timeline_) timeline_->will_run(training_->session());
+  const auto start = Clock::now();
+  const Training::Step step = training_->step();
+  const double took = seconds_since(start);
+  shown_.add(step.loss, step.accuracy, took);
+  logged_.add(step.loss, step.accuracy, took);
+  const int64_t iteration = training_->state().iteration;
+  if (iteration % flags_.log_every == 0) log_step(step);
+  if (flags_.checkpoint_every > 0 && iteration % flags_.checkpoint_every == 0) {
+    save_checkpoint_as(kLast);
+  }
+  progress_.update({.iteration = iteration,
+                    .iterations = training_->iterations(),
+                    .epoch = static_cast<double>(iteration * flags_.nets.batch()) /
+                             static_cast<double>(data_->samples),
+                    .epochs = training_->epochs(),
+                    .loss = shown_.loss(),
+                    .accuracy = shown_.accuracy(),
+                    .learning_rate = step.learning_rate,
+                    .images_per_second = flags_.nets.batch() / shown_.seconds_per_iteration(),
+                    .seconds_left = seconds_left()});
+}
+
+double TrainJob::seconds_left() const {
+  const auto& state = training_->state();
+  const auto iterations = static_cast<double>(training_->iterations() - state.iteration);
+  const auto evaluations =
+      static_cast<double>(training_->epochs() - static_cast<int64_t>(state.epochs.size()));
+  return iterations * shown_.seconds_per_iteration() + evaluations * evaluation_seconds_;
+}
+
+void TrainJob::log_step(const Training::Step& step) {
+  const int64_t iteration = training_->state().iteration;
+  log_->write({{"event", "step"},
+               {"iteration", iteration},
+               {"epoch", static_cast<double>(iteration * flags_.nets.batch()) /
+                             static_cast<double>(data_->samples)},
+               {"loss", logged_.loss()},
+               {"accuracy", logged_.accuracy()},
+               {"learning_rate", step.learning_rate},
+               {"images_per_second", flags_.nets.batch() / logged_.seconds_per_iteration()},
+               {"seconds", seconds()}});
+  logged_.reset();
+}
+
+bool TrainJob::close_epoch() {
+  const auto start = Clock::now();
+  const auto result = training_->evaluate([this] { return stop_.requested(); });
+  if (!result) return false;
+  evaluation_seconds_ = seconds_since(start);
+  Json event = to_json(*result);
+  event["event"] = "epoch";
+  event["iteration"] = training_->state().iteration;
+  event["seconds"] = seconds();
+  log_->write(event);
+  progress_.message(fmt::format(
+      "epoch {}/{}: loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {}",
+      result->epoch, training_->epochs(), result->train_loss, 100 * result->train_accuracy,
+      result->test_loss, 100 * result->test_accuracy, waiting_text(seconds())));
+  save_checkpoint_as(kLast);
+  if (is_best(training_->state().epochs)) save_checkpoint_as(kBest);
+  return true;
+}
+
+void TrainJob::save_checkpoint_as(const char* name) {
+  Checkpoint checkpoint = training_->checkpoint();
+  checkpoint.state.seconds = seconds();
+  save_checkpoint(checkpoint, folder_ / name);
+  if (name == std::string_view(kLast)) saved_iteration_ = checkpoint.state.iteration;
+}
+
+void TrainJob::write_timeline() {
+  if (!timeline_) return;
+  timeline_->write(flags_.trace, {.process = "headrace train " + name_,
+                                  .runs = static_cast<size_t>(flags_.trace_steps)});
+}
+
+int TrainJob::stop() {
+  progress_.clear();
+  save_checkpoint_as(kLast);
+  write_timeline();
+  const int64_t iteration = training_->state().iteration;
+  log_->write({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
+  spdlog::info("stopped after iteration {} of {}; --resume goes on from {}", count_text(iteration),
+               count_text(training_->iterations()), (folder_ / kLast).native());
+  return kStopped;
+}
+
+int TrainJob::finish() {
+  progress_.clear();
+  const auto weights = file("_trained_init_net.pb");
+  const auto predict = file("_trained_predict_net.pbtxt");
+  const NetDef init = training_->trained_init_net();
+  save_net(init, weights);
+  save_net(training_->predict_net(), predict);
+  for (const std::string& line : netron_problems(init, FileFormat::kBinary, NetRole::kInit)) {
+    spdlog::warn("{}: {}", weights.native(), line);
+  }
+  write_timeline();
+  const auto& epochs = training_->state().epochs;
+  const auto counted = std::min(kMedianOf, epochs.size());
+  Json report = {{"event", "end"},
+                 {"iteration", training_->state().iteration},
+                 {"test_accuracy", epochs.back().test_accuracy},
+                 {"test_loss", epochs.back().test_loss},
+                 {"median_test_error", median_error(epochs)},
+                 {"median_of_epochs", counted},
+                 {"seconds", seconds()},
+                 {"weights", weights.native()},
+                 {"predict_net", predict.native()},
+                 {"checkpoint", (folder_ / kLast).native()},
+                 {"best_checkpoint", (folder_ / kBest).native()}};
+  log_->write(report);
+  if (flags_.json) {
+    report["epochs"] = Json::array();
+    for (const EpochResult& result : epochs) report["epochs"].push_back(to_json(result));
+    fmt::print("{}\n", report.dump(2));
+    return kOk;
+  }
+  fmt::print("test accuracy {:.2f} % after {}\n", 100 * epochs.back().test_accuracy,
+             plural(epochs.back().epoch, "epoch"));
+  fmt::print("test error {:.2f} %, median of the last {}\n", 100 * median_error(epochs),
+             plural(static_cast<int64_t>(counted), "epoch"));
+  fmt::print("parameters  {}\nnet         {}\ncheckpoint  {}\n", weights.native(), predict.native(),
+             (folder_ / kLast).native());
+  return kOk;
+}
+
+}  // namespace headrace::tools

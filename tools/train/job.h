@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tools/nets/net_flags.h"
+#include "tools/timeline.h"
+#include "tools/train/meter.h"
+#include "tools/train/net_blobs.h"
+#include "tools/train/net_source.h"
+#include "tools/train/progress.h"
+#include "tools/train/stop_signal.h"
+#include "tools/train/train_log.h"
+#include "tools/train/training.h"
+
+namespace headrace::tools {
+
+/// The command line of `headrace train`.
+struct TrainFlags {
+  NetSource nets;
+  NetBlobs blobs;
+  ExecutionFlags execution;
+  Augmentation augmentation;
+  std::string data;
+  std::string folder;
+  bool resume = false;
+  bool overwrite = false;
+  bool allow_changes = false;
+  int test_batch = 0;  // 0: as in training
+  int64_t checkpoint_every = 0;
+  int64_t log_every = 10;
+  std::string trace;
+  int trace_steps = 10;
+  bool json = false;
+
+  void add_to(CLI::App& app);
+};
+
+/// A training job with its folder, its log, what it shows, and Ctrl-C.
+///
+/// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt;
+/// checkpoint.safetensors, the last one, and best.safetensors, that of the highest test accuracy;
+/// log.jsonl; in the end NAME_trained_init_net.pb, the parameters, and beside it, so that viewers
+/// find the pair, NAME_trained_predict_net.pbtxt.
+class TrainJob {
+ public:
+  explicit TrainJob(TrainFlags& flags);
+  /// Returns an ExitCode.
+  int run();
+
+ private:
+  void prepare_folder();
+  void save_nets(const TrainingNets& nets);
+  void begin();
+  void step();
+  bool close_epoch();
+  void save_checkpoint_as(const char* name);
+  int stop();
+  int finish();
+  void write_timeline();
+  double seconds_left() const;
+  void log_step(const Training::Step& step);
+  std::filesystem::path file(const std::string& suffix) const;
+  double seconds() const;
+
+  TrainFlags& flags_;
+  std::filesystem::path folder_;
+  std::string name_;
+  std::optional<Checkpoint> resumed_;
+  std::unique_ptr<TrainingData> data_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::optional<Timeline> timeline_;
+  std::unique_ptr<Training> training_;
+  std::unique_ptr<TrainLog> log_;
+  Progress progress_;
+  StopSignal stop_;
+  Meter shown_{0.95};
+  Meter logged_;
+  double evaluation_seconds_ = 0;  // of the last evaluation
+  double earlier_seconds_ = 0;     // before this process
+  int64_t saved_iteration_ = -1;
+  std::chrono::steady_clock::time_point began_;
+};
+
+}  // namespace headrace::tools

@@ -1,0 +1,128 @@
+#include "tools/train/net_source.h"
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+#include "core/net_roles.h"
+#include "core/proto/net_io.h"
+
+namespace headrace::tools {
+namespace {
+
+constexpr std::string_view kTrainSuffix = "_train_net";
+
+/// The file beside NAME_train_net.EXT that plays another part, if it is there.
+std::string sibling(const std::filesystem::path& train_file, const char* part) {
+  const std::string stem = train_file.stem().string();
+  if (!stem.ends_with(kTrainSuffix)) return "";
+  const std::string name = stem.substr(0, stem.size() - kTrainSuffix.size()) + part;
+  for (const char* extension : {".pbtxt", ".pb"}) {
+    const auto path = train_file.parent_path() / (name + extension);
+    if (std::filesystem::exists(path)) return path.string();
+  }
+  return "";
+}
+
+std::string required_file(const std::string& given, const std::string& train_file, const char* part,
+                          const char* flag) {
+  const std::string file = given.empty() ? sibling(train_file, part) : given;
+  if (!file.empty()) return file;
+  throw CLI::ValidationError(
+      flag, fmt::format("has to be given, because there is no file NAME{} beside '{}'", part,
+                        train_file));
+}
+
+/// A flag about images has to agree with the data; without it the data says.
+void match(int& given, int found, const char* flag) {
+  if (given == 0) given = found;
+  if (given != found) {
+    throw CLI::ValidationError(flag,
+                               fmt::format("{} does not fit the data, which has {}", given, found));
+  }
+}
+
+}  // namespace
+
+void NetSource::add_to(CLI::App& flags) {
+  flags_ = &flags;
+  add_model_flags(flags, recipe_);
+  add_recipe_flags(flags, recipe_);
+  recipe_options_ = flags.get_options();
+  std::erase_if(recipe_options_, [](const CLI::Option* option) {
+    const std::string name = option->get_name();
+    return name == "--help" || name == "--epochs" || name == "--batch";
+  });
+  flags
+      .add_option("--net", train_file_,
+                  "A training net of your own, instead of MODEL; it carries its recipe")
+      ->type_name("FILE")
+      ->default_str("");
+  flags.add_option("--init", init_file_, "The init net of --net")
+      ->type_name("FILE")
+      ->default_str("NAME_init_net beside NAME_train_net");
+  flags.add_option("--predict-net", predict_file_, "The prediction net of --net, to evaluate")
+      ->type_name("FILE")
+      ->default_str("NAME_predict_net beside NAME_train_net");
+}
+
+void NetSource::check_flags() const {
+  if (from_files()) {
+    for (const CLI::Option* option : recipe_options_) {
+      if (option->count() == 0) continue;
+      throw CLI::ValidationError(option->get_name(),
+                                 "has no meaning with --net, which carries its recipe");
+    }
+    return;
+  }
+  if (recipe_.model.empty()) throw CLI::ValidationError("MODEL or --net has to be given");
+  for (const char* flag : {"--init", "--predict-net"}) {
+    if (flags_->get_option(flag)->count() > 0) {
+      throw CLI::ValidationError(flag, "has a meaning only with --net");
+    }
+  }
+  recipe_.check();
+}
+
+TrainingNets NetSource::make(const DataSet& data) {
+  check_flags();
+  return from_files() ? read() : build(data);
+}
+
+TrainingNets NetSource::build(const DataSet& data) {
+  if (flags_->get_option("--batch")->count() == 0) throw CLI::RequiredError("--batch");
+  Sample sample;
+  data.train->read(0, sample);
+  require(sample.height == sample.width, ErrorCode::kUnsupported,
+          "the models take square images, the data has {}x{}", sample.height, sample.width);
+  match(recipe_.input.image, sample.height, "--image");
+  match(recipe_.input.channels, sample.channels, "--channels");
+  match(recipe_.input.classes, data.train->classes(), "--classes");
+  const Model model = build_model(recipe_.model, recipe_.input);
+  const TrainStep step = make_train_step(recipe_, model.loss, data.train->size());
+  return {.init = step.init_net(), .train = step.train_net(), .predict = step.predict_net()};
+}
+
+TrainingNets NetSource::read() {
+  TrainingNets nets;
+  nets.train = load_net(train_file_);
+  nets.init = load_net(required_file(init_file_, train_file_, "_init_net", "--init"));
+  nets.predict =
+      load_net(required_file(predict_file_, train_file_, "_predict_net", "--predict-net"));
+  const int64_t batch = read_roles(nets.train).batch_size;
+  const bool given = flags_->get_option("--batch")->count() > 0;
+  if (!given && batch == 0) throw CLI::RequiredError("--batch");
+  if (!given) recipe_.input.batch = batch;
+  if (given && batch != 0 && batch != recipe_.input.batch) {
+    throw CLI::ValidationError("--batch", fmt::format("{} is not the {} that '{}' was made for",
+                                                      recipe_.input.batch, batch, train_file_));
+  }
+  return nets;
+}
+
+std::string NetSource::name() const {
+  if (!from_files()) return recipe_.model;
+  const std::string stem = std::filesystem::path(train_file_).stem().string();
+  return stem.ends_with(kTrainSuffix) ? stem.substr(0, stem.size() - kTrainSuffix.size()) : stem;
+}
+
+}  // namespace headrace::tools
