@@ -61,23 +61,6 @@ Broadcast numpy_broadcast(const Shape& a, const Shape& b) {
   return result;
 }
 
-/// Elements between neighbours along each axis.
-std::vector<int64_t> strides_of(const TensorDesc& desc) {
-  const Shape& shape = desc.shape;
-  std::vector<int64_t> strides(shape.rank());
-  int64_t stride = 1;
-  auto place = [&](int axis) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  };
-  bool channels_last = desc.layout == Layout::kChannelsLast;
-  if (channels_last) place(1);
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    if (!channels_last || axis != 1) place(axis);
-  }
-  return strides;
-}
-
 /// Axes from the outermost to the innermost in memory.
 std::vector<int> memory_order(const TensorDesc& desc) {
   std::vector<int> axes;
@@ -90,6 +73,22 @@ std::vector<int> memory_order(const TensorDesc& desc) {
 }
 
 }  // namespace
+
+Strides strides_of(const TensorDesc& desc) {
+  const Shape& shape = desc.shape;
+  Strides strides{};
+  int64_t stride = 1;
+  auto place = [&](int axis) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  };
+  bool channels_last = desc.layout == Layout::kChannelsLast;
+  if (channels_last) place(1);
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    if (!channels_last || axis != 1) place(axis);
+  }
+  return strides;
+}
 
 OpSchema& declare_broadcast(OpSchema& schema) {
   return schema
@@ -105,29 +104,35 @@ Broadcast broadcast_of(const Args& args, const Shape& a, const Shape& b) {
   return args.flag("broadcast") ? legacy_broadcast(args, a, b) : numpy_broadcast(a, b);
 }
 
-StridedLoop::StridedLoop(const TensorDesc& walked, std::initializer_list<Placed> operands)
-    : operands_(static_cast<int>(operands.size())), numel_(walked.shape.numel()) {
-  std::vector<std::vector<int64_t>> own;
-  for (const Placed& operand : operands) own.push_back(strides_of(*operand.desc));
+StridedLoop::StridedLoop(const TensorDesc& walked, std::initializer_list<Placed> operands) {
+  std::array<Strides, kMaxOperands> strides{};
+  int k = 0;
+  for (const Placed& operand : operands) {
+    Strides own = strides_of(*operand.desc);
+    for (int axis = 0; axis < walked.shape.rank(); ++axis) {
+      int mine = axis - operand.axis;
+      bool steps = mine >= 0 && mine < operand.desc->shape.rank() && operand.desc->shape[mine] != 1;
+      strides[k][axis] = steps ? own[mine] : 0;
+    }
+    ++k;
+  }
+  *this = StridedLoop(walked, std::span<const Strides>(strides.data(), operands.size()));
+}
 
+StridedLoop::StridedLoop(const TensorDesc& walked, std::span<const Strides> strides)
+    : operands_(static_cast<int>(strides.size())), numel_(walked.shape.numel()) {
   for (int axis : memory_order(walked)) {
     int64_t size = walked.shape[axis];
     if (size == 1) continue;
     std::array<int64_t, kMaxOperands> stride{};
-    int k = 0;
-    for (const Placed& operand : operands) {
-      int mine = axis - operand.axis;
-      bool steps = mine >= 0 && mine < operand.desc->shape.rank() && operand.desc->shape[mine] != 1;
-      stride[k] = steps ? own[k][mine] : 0;
-      ++k;
-    }
     bool merges = rank_ > 0;
-    for (k = 0; merges && k < operands_; ++k) {
-      merges = strides_[k][rank_ - 1] == stride[k] * size;
+    for (int k = 0; k < operands_; ++k) {
+      stride[k] = strides[k][axis];
+      merges = merges && strides_[k][rank_ - 1] == stride[k] * size;
     }
     if (!merges) sizes_[rank_++] = 1;
     sizes_[rank_ - 1] *= size;
-    for (k = 0; k < operands_; ++k) strides_[k][rank_ - 1] = stride[k];
+    for (int k = 0; k < operands_; ++k) strides_[k][rank_ - 1] = stride[k];
   }
   if (rank_ == 0) {
     // A single element: an axis of one step for the innermost loop.

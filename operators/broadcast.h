@@ -26,6 +26,10 @@ OpSchema& declare_broadcast(OpSchema& schema);
 /// for ones at its ends. Throws kShapeMismatch or kInvalidArgument.
 Broadcast broadcast_of(const Args& args, const Shape& a, const Shape& b);
 
+/// Elements between neighbours along each axis of a tensor, by axis.
+using Strides = std::array<int64_t, Shape::kMaxRank>;
+Strides strides_of(const TensorDesc& desc);
+
 /// A walk over all elements of a tensor in the order of its memory, and over other tensors that lie
 /// on some of its axes, each in its own layout. Neighbouring axes that all operands step through
 /// alike are merged.
@@ -39,6 +43,8 @@ class StridedLoop {
   };
 
   StridedLoop(const TensorDesc& walked, std::initializer_list<Placed> operands);
+  /// Operand k moves by strides[k][axis] elements along each axis of the walked tensor.
+  StridedLoop(const TensorDesc& walked, std::span<const Strides> strides);
 
   int64_t numel() const { return numel_; }
 
