@@ -70,4 +70,6 @@ if(HEADRACE_SANITIZER)
   list(APPEND cxx_options -O1 -g1 -fno-omit-frame-pointer)
   target_link_options(headrace_options INTERFACE ${sanitize})
 endif()
+# A program names the libraries that it calls, not those that libheadrace calls.
+target_link_options(headrace_options INTERFACE -Wl,--as-needed)
 target_compile_options(headrace_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${cxx_options}>")

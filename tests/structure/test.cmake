@@ -36,3 +36,12 @@ if(CLANG_FORMAT)
     add_test(NAME format COMMAND ${format} --dry-run -Werror)
   endif()
 endif()
+
+# clang-tidy over the library and the command: ninja -C build/release tidy. Minutes, so not a test.
+find_program(RUN_CLANG_TIDY run-clang-tidy-19)
+if(RUN_CLANG_TIDY)
+  list(JOIN headrace_folders "|" pattern)
+  add_custom_target(tidy COMMAND ${RUN_CLANG_TIDY} -quiet -p ${PROJECT_BINARY_DIR}
+    -extra-arg=-Wno-unknown-warning-option "${PROJECT_SOURCE_DIR}/(${pattern}|tools)/.*\\.cc$$"
+    USES_TERMINAL VERBATIM)
+endif()
