@@ -37,16 +37,17 @@ function(headrace_folder name)
   set_property(GLOBAL APPEND PROPERTY HEADRACE_FOLDERS headrace_${name})
 endfunction()
 
-# One shared library of all folders declared so far. Inside the build its users also see what the
-# folders link to, because tests and benchmarks look behind the public headers.
+# One shared library of all folders declared so far. Programs of the build see its headers, and link
+# nothing that an installed headrace does not name: what a test uses beyond that, it says.
 function(headrace_link_library)
   get_property(folders GLOBAL PROPERTY HEADRACE_FOLDERS)
   add_library(headrace SHARED)
   add_library(headrace::headrace ALIAS headrace)
-  target_link_libraries(headrace
-    PRIVATE headrace_options ${folders}
-    PUBLIC fmt::fmt protobuf::libprotobuf
-    INTERFACE "$<BUILD_INTERFACE:${folders}>")
+  target_link_libraries(headrace PRIVATE headrace_options ${folders}
+    PUBLIC fmt::fmt protobuf::libprotobuf)
+  target_include_directories(headrace INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_include_directories(headrace SYSTEM INTERFACE
+    $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
   target_compile_features(headrace PUBLIC cxx_std_20)
   set_target_properties(headrace PROPERTIES VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})

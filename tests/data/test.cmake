@@ -1,0 +1,3 @@
+# The tests write compressed files of their own.
+find_package(ZLIB REQUIRED)
+target_link_libraries(test_data PRIVATE ZLIB::ZLIB)
