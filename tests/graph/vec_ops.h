@@ -21,7 +21,7 @@ namespace headrace {
 ///   VecCollective(X) -> Y      Y = X, carries a ticket
 ///   VecEffect(X)              remembers the order of calls, resource "test"
 OperatorDef vec_op(const std::string& type, const std::vector<std::string>& inputs,
-                    const std::vector<std::string>& outputs);
+                   const std::vector<std::string>& outputs);
 OperatorDef vec_fill(const std::string& output, int64_t size, float value);
 OperatorDef vec_scale(const std::string& input, const std::string& output, float by);
 
