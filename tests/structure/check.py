@@ -94,6 +94,8 @@ def check_tree(root):
     for folder in [*MAY_INCLUDE, *OUTSIDE]:
         if not (root / folder).is_dir():
             continue
+        if not (root / folder / "README.md").is_file():
+            yield f"{folder}/README.md:1: missing; say what is in here and how to add to it"
         for path in sorted((root / folder).rglob("*")):
             if path.suffix in SOURCE_SUFFIXES and path.is_file():
                 yield from check_source(root, path)

@@ -14,6 +14,7 @@ def violations(files):
         for path, content in files.items():
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
+            (root / path.split("/")[0] / "README.md").touch()
             file.write_text(content)
         return list(check.check_tree(root))
 
@@ -65,6 +66,11 @@ class StructureCheck(unittest.TestCase):
     def test_length(self):
         self.assert_fine("core/a.cc", "\n" * check.MAX_LINES)
         self.assert_wrong("core/a.cc", "\n" * (check.MAX_LINES + 1), "more than 500 lines")
+
+    def test_readme(self):
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "core").mkdir()
+            self.assertEqual(len(list(check.check_tree(Path(name)))), 1)
 
 
 if __name__ == "__main__":
