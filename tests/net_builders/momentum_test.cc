@@ -6,31 +6,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/trainer.h"
+#include "tests/net_builders/quadratic.h"
 
 namespace headrace {
 namespace {
 
-constexpr int kSize = 8;
 constexpr int kSteps = 60;
 
-const std::vector<float> kCurvature{0.2f, 0.5f, 1, 1.5f, 2, 0.7f, 1.2f, 0.1f};
-const std::vector<float> kTarget{1, -2, 0.5f, 3, -1, 0.25f, 2, -0.75f};
-
-/// The step of that optimizer and schedule; one epoch is ten iterations.
 Trainer quadratic(const Optimizer& optimizer, const LearningRateSchedule& schedule) {
-  Net net("quadratic");
-  Value target = net.input("t", {1, kSize});
-  Value curvature = net.input("a", {1, kSize});
-  Value w = net.parameter("w", {1, kSize}, constant(4));
-  Value distance = w - target;
-  Value loss = net.op("AveragedLoss", {distance * distance * curvature})[0];
-  TrainStep step(loss);
-  step.optimizer(optimizer).schedule(schedule).epoch_size(10);
-  Trainer trainer(step);
-  trainer.feed("t", {1, kSize}, kTarget);
-  trainer.feed("a", {1, kSize}, kCurvature);
-  return trainer;
+  const Quadratic problem;
+  return problem.trainer(problem.step(optimizer, schedule));
 }
 
 /// Equation (9), which defines momentum; with Nesterov's step g + m u.
@@ -39,23 +24,19 @@ class Reference {
   Reference(double momentum, bool nesterov) : momentum_(momentum), nesterov_(nesterov) {}
 
   void step(double rate) {
-    for (int i = 0; i < kSize; ++i) {
-      const double gradient = 2 * kCurvature[i] * (w_[i] - kTarget[i]) / kSize;
-      u_[i] = momentum_ * u_[i] + gradient;
-      w_[i] -= rate * (nesterov_ ? gradient + momentum_ * u_[i] : u_[i]);
+    const std::vector<double> gradient = Quadratic::gradient(w_);
+    for (int i = 0; i < Quadratic::kSize; ++i) {
+      u_[i] = momentum_ * u_[i] + gradient[i];
+      w_[i] -= rate * (nesterov_ ? gradient[i] + momentum_ * u_[i] : u_[i]);
     }
   }
-  double distance(const std::vector<float>& w) const {
-    double most = 0;
-    for (int i = 0; i < kSize; ++i) most = std::max(most, std::abs(w[i] - w_[i]));
-    return most;
-  }
+  double distance(const std::vector<float>& w) const { return largest_difference(w, w_); }
 
  private:
   double momentum_;
   bool nesterov_;
-  std::vector<double> w_ = std::vector<double>(kSize, 4);
-  std::vector<double> u_ = std::vector<double>(kSize, 0);
+  std::vector<double> w_ = Quadratic::start();
+  std::vector<double> u_ = std::vector<double>(Quadratic::kSize);
 };
 
 /// The rate jumps by 30 after 20 iterations and drops to a tenth after 40.
