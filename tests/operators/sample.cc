@@ -131,7 +131,12 @@ template Maker integers<bool>(Shape, int64_t, int64_t);
 template Maker integers<double>(Shape, int64_t, int64_t);
 
 OperatorDef Sample::def(const std::string& type) const {
-  return make_def(type, args, static_cast<int>(inputs.size()), outputs);
+  int count = output_names.empty() ? outputs : static_cast<int>(output_names.size());
+  OperatorDef def = make_def(type, args, static_cast<int>(inputs.size()), count);
+  for (size_t i = 0; i < output_names.size(); ++i) {
+    def.set_output(static_cast<int>(i), output_names[i]);
+  }
+  return def;
 }
 
 std::vector<Blob> Sample::make_inputs(const std::string& type) const {

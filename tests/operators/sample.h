@@ -104,6 +104,8 @@ struct Sample {
   std::vector<Maker> inputs = {};
   /// How many outputs; -1: as few as the schema allows.
   int outputs = -1;
+  /// Names of the outputs where Y0, Y1, ... will not do; inputs are X0, X1, ...
+  std::vector<std::string> output_names = {};
 
   Reference reference = Reference::kCaffe2;
   /// With kCheck: asserts that the outputs are right, from a formula or statistics that the
