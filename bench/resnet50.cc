@@ -73,7 +73,8 @@ double median(std::vector<double> values) {
 /// The same kernels one after the other, without any executor.
 class PlainLoop {
  public:
-  PlainLoop(const Plan& plan, Workspace& workspace) : plan_(plan), state_(plan, workspace) {
+  PlainLoop(const Plan& plan, Workspace& workspace)
+      : plan_(plan), state_(plan, workspace, /*publish=*/true) {
     step_.workspace = &workspace;
     contexts_ = state_.make_contexts(step_);
   }
@@ -83,7 +84,7 @@ class PlainLoop {
     state_.bind();
     state_.refresh_packed(contexts_);
     for (size_t i = 0; i < plan_.nodes.size(); ++i) plan_.nodes[i].kernel->launch(contexts_[i]);
-    state_.finish(true);
+    state_.finish();
   }
 
  private:

@@ -21,7 +21,7 @@ struct Run::Impl final : NodeRunner {
        RunSettings settings)
       : plan(std::move(the_plan)),
         settings(settings),
-        state(*plan, workspace),
+        state(*plan, workspace, settings.publish),
         executor(plan->schedule, pool,
                  {.width = std::min(plan->options.threads, pool.threads()),
                   .serial = plan->options.serial}) {
@@ -90,7 +90,7 @@ struct Run::Impl final : NodeRunner {
       if (wrote_state.load()) step.workspace->mark_torn(error.message());
       throw;
     }
-    state.finish(settings.publish);
+    state.finish();
   }
 
   std::shared_ptr<const Plan> plan;

@@ -12,7 +12,7 @@ using graph::Op;
 using graph::Storage;
 using graph::ValueId;
 
-RunState::RunState(const Plan& plan, Workspace& workspace) : plan_(plan) {
+RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_(plan) {
   const size_t count = plan.graph.values.size();
   arena_ = allocate(plan.storage.placement.bytes);
   values_.resize(count);
@@ -20,12 +20,12 @@ RunState::RunState(const Plan& plan, Workspace& workspace) : plan_(plan) {
   tensors_.resize(count);
   for (const graph::Interface::Input& declared : plan.interface.inputs) {
     inputs_.push_back({.slot = &workspace.slot(declared.name)});
-    const bool replaced = plan.interface.outputs.contains(declared.name);
+    const bool replaced = publish && plan.interface.outputs.contains(declared.name);
     if (!replaced) leases_.push_back({inputs_.back().slot, declared.state});
   }
   for (const auto& [name, value] : plan.interface.outputs) {
-    outputs_.push_back({name, &workspace.slot(name), value});
-    leases_.push_back({outputs_.back().slot, true});
+    outputs_.push_back({name, publish ? &workspace.slot(name) : nullptr, value});
+    if (publish) leases_.push_back({outputs_.back().slot, true});
   }
   place_values();
 }
@@ -176,14 +176,14 @@ void RunState::refresh_packed(std::vector<OpContext>& contexts) {
   }
 }
 
-void RunState::finish(bool publish) {
+void RunState::finish() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (plan_.interface.inputs[i].state) {
       inputs_[i].slot->version.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  if (!publish) return;
   for (Output& output : outputs_) {
+    if (output.slot == nullptr) continue;
     Blob& blob = output.slot->blob;
     const Storage storage = plan_.storage.places[output.value].storage;
     if (storage == Storage::kHandle) {

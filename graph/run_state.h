@@ -15,7 +15,8 @@ namespace headrace {
 /// thread-safe but for what nodes of one execution touch: each its own operands.
 class RunState {
  public:
-  RunState(const Plan& plan, Workspace& workspace);
+  /// Without `publish` outputs stay with this object, and their slots are left alone.
+  RunState(const Plan& plan, Workspace& workspace, bool publish);
 
   /// One context per node, pointing into this object's operand tables.
   std::vector<OpContext> make_contexts(const StepState& step);
@@ -41,7 +42,7 @@ class RunState {
   /// Repacks weights whose slot has changed since the last time.
   void refresh_packed(std::vector<OpContext>& contexts);
   /// Ends a successful execution: versions of state move on, outputs go to their slots.
-  void finish(bool publish);
+  void finish();
 
   Tensor output(std::string_view name) const;
 
@@ -69,7 +70,7 @@ class RunState {
   };
   struct Output {
     std::string name;
-    Slot* slot = nullptr;
+    Slot* slot = nullptr;  // null: not published
     graph::ValueId value = graph::kNone;
   };
   struct Lease {

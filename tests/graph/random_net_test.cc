@@ -222,6 +222,7 @@ TEST(ConcurrentRuns, ShareOnePlanAndItsState) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong.load(), 0);
+  EXPECT_EQ(workspace.find("y"), nullptr) << "nothing was to be published";
 }
 
 TEST(ConcurrentRuns, TwoWritersOfOneStateAreAnError) {
