@@ -81,12 +81,20 @@ class KinetoWriter {
   }
 
   void collect() {
-    for (const TraceEvent& run : trace_.runs()) runs_.push_back(span_of(run, 0));
+    std::uint64_t from = 0;
+    for (const TraceEvent& run : trace_.runs()) {
+      if (run.node < options_.first_run) {
+        from = run.end;
+      } else {
+        runs_.push_back(span_of(run, 0));
+      }
+    }
     std::vector<Span> async;
     std::vector<Span> blocking;
     for (int worker = 0; worker < trace_.workers(); ++worker) {
       lanes_.push_back(fmt::format("worker {}", worker));
       for (const TraceEvent& event : trace_.worker(worker).events()) {
+        if (event.begin < from) continue;
         auto& list = event.kind == TraceKind::kAsync      ? async
                      : event.kind == TraceKind::kBlocking ? blocking
                                                           : spans_;

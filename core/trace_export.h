@@ -30,6 +30,9 @@ struct TraceExportOptions {
   /// Pairs of nodes, the second of which uses what the first makes: drawn as an arrow wherever the
   /// two ran on different lanes.
   std::vector<std::pair<int, int>> arrows;
+  /// Runs before this one, and everything outside of the runs that are left, are not written; 0
+  /// writes all there is.
+  std::int64_t first_run = 0;
 };
 
 /// Writes what `trace` holds as a Chrome trace in the dialect of PyTorch's Kineto, which

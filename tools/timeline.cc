@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "tools/text/units.h"
+
 namespace headrace::tools {
 
 namespace {
@@ -18,11 +20,13 @@ Timeline::Timeline(const ThreadPool& pool, TraceOptions options)
 
 void Timeline::will_run(Session& session) { plans_.push_back(session.plan().shared_from_this()); }
 
-void Timeline::write(const std::filesystem::path& path, const ChromeTraceOptions& options) const {
-  const ChromeTraceSummary summary = write_chrome_trace(path, recorder_, plans_, options);
-  spdlog::info("timeline of {} run{} ({} operators) in {}: open it in https://ui.perfetto.dev",
-               summary.runs, summary.runs == 1 ? "" : "s", summary.events, path.native());
-  if (summary.left_out > 0) spdlog::info("{} earlier runs are not in it", summary.left_out);
+void Timeline::write(const std::filesystem::path& path, const PlanTraceOptions& options) const {
+  const PlanTraceSummary summary = write_plan_trace(path, recorder_, plans_, options);
+  spdlog::info("timeline of {} in {}: open it in https://ui.perfetto.dev",
+               plural(summary.runs, "run"), path.native());
+  if (summary.left_out > 0) {
+    spdlog::info("{} before them left out", plural(summary.left_out, "run"));
+  }
 }
 
 }  // namespace headrace::tools

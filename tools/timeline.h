@@ -6,7 +6,7 @@
 
 #include "core/thread_pool.h"
 #include "core/trace.h"
-#include "graph/chrome_trace.h"
+#include "graph/plan_trace.h"
 #include "graph/session.h"
 #include "tools/profile.h"
 
@@ -26,7 +26,7 @@ class Timeline {
   Profile profile() const { return profile_of(recorder_, plans_); }
 
   /// Writes the last runs and says on stderr what is in the file.
-  void write(const std::filesystem::path& path, const ChromeTraceOptions& options = {}) const;
+  void write(const std::filesystem::path& path, const PlanTraceOptions& options = {}) const;
 
  private:
   TraceRecorder recorder_;

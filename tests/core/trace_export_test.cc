@@ -2,6 +2,7 @@
 // Event Format and what Holistic Trace Analysis 0.5.0 was seen to need.
 #include "core/trace_export.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -241,6 +242,22 @@ TEST(KinetoTrace, WholeOrNotAtAll) {
   EXPECT_EQ(read_file(folder / "trace.json"), "before");
   expect_error(ErrorCode::kNotFound,
                [&] { write_kineto_trace(folder / "none" / "trace.json", trace, plain); });
+}
+
+TEST(KinetoTrace, BeginsWithTheFirstRunThatIsAskedFor) {
+  TraceRecorder trace({.workers = 1});
+  for (int run = 0; run < 4; ++run) {
+    trace.begin_run();
+    const auto begin = TraceClock::now();
+    trace.worker(0).record(begin, TraceClock::now(), run, TraceKind::kCompute);
+    trace.end_run();
+  }
+  const json file = written(trace, plain, {.first_run = 2});
+  std::vector<std::string> names;
+  for (const json& event : events_where(file, "ph", "X")) names.push_back(event["name"]);
+  std::ranges::sort(names);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"ProfilerStep#2", "ProfilerStep#3", "node2", "node3"}));
 }
 
 }  // namespace

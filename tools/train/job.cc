@@ -238,7 +238,7 @@ void TrainJob::save_checkpoint_as(const char* name) {
 void TrainJob::write_timeline() {
   if (!timeline_) return;
   timeline_->write(flags_.trace, {.process = "headrace train " + name_,
-                                  .runs = static_cast<size_t>(flags_.trace_steps)});
+                                  .runs = flags_.trace_steps});
 }
 
 int TrainJob::stop() {
