@@ -237,8 +237,8 @@ void TrainJob::save_checkpoint_as(const char* name) {
 
 void TrainJob::write_timeline() {
   if (!timeline_) return;
-  timeline_->write(flags_.trace, {.process = "headrace train " + name_,
-                                  .runs = flags_.trace_steps});
+  timeline_->write(flags_.trace,
+                   {.process = "headrace train " + name_, .runs = flags_.trace_steps});
 }
 
 int TrainJob::stop() {

@@ -32,6 +32,13 @@ SessionOptions training_session(const TrainingOptions& options) {
   return session;
 }
 
+/// Evaluation is not part of the timeline of training.
+SessionOptions evaluation_session(const TrainingOptions& options) {
+  SessionOptions session = options.session;
+  session.run.trace = nullptr;
+  return session;
+}
+
 double scalar(const Workspace& workspace, const std::string& blob) {
   return blob.empty() ? 0 : static_cast<double>(workspace.fetch(blob).item<float>());
 }
@@ -73,7 +80,7 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       pool_(pool),
       session_(nets_.train, workspace_, pool, training_session(options_)),
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
-                 options_.session, data.test) {}
+                 evaluation_session(options_), data.test) {}
 
 int64_t Training::epochs() const { return static_cast<int64_t>(std::ceil(options_.epochs)); }
 
