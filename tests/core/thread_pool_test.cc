@@ -112,12 +112,13 @@ TEST(ParallelFor, AWaitingThreadTakesNoOtherWork) {
   const Crew::Job job = {[](void* argument) { ++*static_cast<std::atomic<int>*>(argument); },
                          &jobs};
   crew.execute([&] {
+    const std::thread::id caller = std::this_thread::get_id();
     for (int round = 1; round <= 20; ++round) {
       std::atomic<int> arrived{0};
       parallel_for(2, [&](int) {
-        const bool first = ++arrived == 1;
+        ++arrived;
         EXPECT_TRUE(eventually([&] { return arrived == 2; }));
-        if (first) return;  // and wait for the other part
+        if (std::this_thread::get_id() == caller) return;  // and wait for the other part
         crew.invite_from_outside(job);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         EXPECT_EQ(jobs, round - 1);
