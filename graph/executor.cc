@@ -104,6 +104,14 @@ void RunState::reset(NodeRunner& runner, const ExecuteOptions& options) {
 }
 
 template <bool kShared>
+void RunState::drain(Batch& batch, int worker) {
+#ifndef HEADRACE_BENCH_WITHOUT_TRACE  // only to measure what the trace costs when it is off
+  if (trace_ != nullptr) return Loop<kShared, true>(*this, batch, worker).drain();
+#endif
+  Loop<kShared, false>(*this, batch, worker).drain();
+}
+
+template <bool kShared>
 void RunState::drive() {
   const auto nodes = static_cast<std::uint64_t>(schedule_.node_count());
   if (nodes == 0) return;
@@ -111,7 +119,7 @@ void RunState::drive() {
   Batch& first = claim_batch();
   for (const std::int32_t root : schedule_.roots) first.push(root, schedule_.weight_ns[root]);
   const int worker = Crew::worker();
-  Loop<kShared>(*this, first, worker).drain();
+  drain<kShared>(first, worker);
   while (progress_.load() != 0) {
     crew_.arm();
     if (progress_.load() == 0) {
@@ -120,11 +128,11 @@ void RunState::drive() {
     }
     if (Batch* const batch = find_work()) {
       crew_.disarm();
-      Loop<kShared>(*this, *batch, worker).drain();
+      drain<kShared>(*batch, worker);
       continue;
     }
     crew_.wait();
-    if (Batch* const batch = find_work()) Loop<kShared>(*this, *batch, worker).drain();
+    if (Batch* const batch = find_work()) drain<kShared>(*batch, worker);
   }
 }
 
@@ -257,7 +265,7 @@ Batch* RunState::await_offer() {
 void RunState::help(void* state) {
   RunState& self = *static_cast<RunState*>(state);
   Batch* const batch = self.take(Batch::kOffered);  // none: somebody else was quicker
-  if (batch != nullptr) Loop<true>(self, *batch, Crew::worker()).drain();
+  if (batch != nullptr) self.drain<true>(*batch, Crew::worker());
 }
 
 Batch& RunState::close(Batch& mine) {

@@ -9,12 +9,6 @@
 
 namespace headrace::executor_detail {
 
-#ifdef HEADRACE_BENCH_WITHOUT_TRACE
-constexpr bool kTraceBuilt = false;  // only to measure what the trace costs when it is off
-#else
-constexpr bool kTraceBuilt = true;
-#endif
-
 /// Half of a batch is moved to another thread if it is estimated to take at least this long, which
 /// is what it takes to move it.
 constexpr std::int64_t kWorthMovingNs = 1000;
@@ -34,17 +28,18 @@ inline void prefetch_for_write(const void* address) {
 }
 
 /// One thread's part in a run: drains a batch, going on with the best ready successor of each node
-/// and stacking the others. kShared: other loops may be live, so counters may need atomics.
-template <bool kShared>
+/// and stacking the others. kShared: other loops may be live, so counters may need atomics. kTraced:
+/// nodes are recorded; without it, the trace costs no branch that would dilute the CPU's history.
+template <bool kShared, bool kTraced>
 class Loop {
  public:
   Loop(RunState& run, Batch& batch, int worker)
       : run_(run),
         batch_(&batch),
         worker_(worker),
-        ring_(kTraceBuilt && run.trace_ != nullptr ? &run.trace_->worker(worker) : nullptr),
+        ring_(kTraced ? &run.trace_->worker(worker) : nullptr),
         random_(run.shuffle_seed_ + static_cast<std::uint64_t>(worker)) {
-    if (ring_ != nullptr) stamp_ = TraceClock::now();
+    if constexpr (kTraced) stamp_ = TraceClock::now();
   }
 
   /// Returns when there is nothing left to do for this thread.
@@ -116,21 +111,21 @@ class Loop {
   }
 
   void run_inline(std::int32_t node) {
-    if (ring_ == nullptr) [[likely]] {
-      run_.runner_->run(node, worker_);
-      return;
+    if constexpr (kTraced) {
+      if (run_.trace_->separate_stamps()) stamp_ = TraceClock::now();
     }
-    if (run_.trace_->separate_stamps()) stamp_ = TraceClock::now();
     run_.runner_->run(node, worker_);
-    const std::uint64_t end = TraceClock::now();
-    ring_->record(stamp_, end, node, TraceKind::kCompute);
-    stamp_ = end;
+    if constexpr (kTraced) {
+      const std::uint64_t end = TraceClock::now();
+      ring_->record(stamp_, end, node, TraceKind::kCompute);
+      stamp_ = end;
+    }
   }
 
   /// Starts a node that will come back. Returns the node to go on with.
   std::int32_t issue(std::int32_t node) {
     run_.link_[node] = RunState::kOut;
-    if (ring_ != nullptr) run_.began_[node] = TraceClock::now();
+    if constexpr (kTraced) run_.began_[node] = TraceClock::now();
     if (run_.schedule_.kinds[node] == NodeKind::kBlocking) {
       run_.start_blocking(node);
     } else {
@@ -144,7 +139,7 @@ class Loop {
     std::int32_t node = run_.inbox_.exchange(kNone);
     while (node != kNone) {
       const std::int32_t following = run_.link_[node];
-      if (ring_ != nullptr) {
+      if constexpr (kTraced) {
         const bool blocking = run_.schedule_.kinds[node] == NodeKind::kBlocking;
         ring_->record(run_.began_[node], run_.ended_[node], node,
                       blocking ? TraceKind::kBlocking : TraceKind::kAsync);

@@ -73,7 +73,7 @@ class RunState {
   Completion completion_of(std::int32_t node) { return {&RunState::come_back, this, node}; }
 
  private:
-  template <bool kShared>
+  template <bool kShared, bool kTraced>
   friend class Loop;
 
   struct BlockingJob : BlockingService::Job {
@@ -90,6 +90,8 @@ class RunState {
   void reset(NodeRunner& runner, const ExecuteOptions& options);
   template <bool kShared>
   void drive();
+  template <bool kShared>
+  void drain(Batch& batch, int worker);
   void drive_in_order();
   void rethrow_first_error();
 
