@@ -41,7 +41,7 @@ constexpr const char* kExitCodes =
 void flush_stdout() {
   errno = 0;
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fail(ErrorCode::kIo, "cannot write to standard output: {}",
+    fail(ErrorCode::kIo, "cannot write: {}",
          errno != 0 ? std::strerror(errno) : "an earlier write failed");
   }
 }
@@ -116,7 +116,9 @@ int run_command_line(int argc, char** argv) {
     flush_stdout();
     return code;
   } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
+    // fmt::print() throws too, but does not know where it writes to.
+    const bool lost = std::ferror(stdout) != 0;
+    spdlog::error("{}{}", lost ? "standard output: " : "", error.what());
   }
   return kFailed;
 }

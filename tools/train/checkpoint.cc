@@ -16,7 +16,7 @@ constexpr int kVersion = 1;
 }  // namespace
 
 // The library looks for these in the namespace of the types.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSums, loss, accuracy, iterations)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSums, loss, accuracy, learning_rate, iterations)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochResult, epoch, train_loss, train_accuracy, test_loss,
                                    test_accuracy, learning_rate)
 

@@ -24,6 +24,7 @@ struct EpochResult {
 struct EpochSums {
   double loss = 0;
   double accuracy = 0;
+  double learning_rate = 0;  // of the last iteration
   int64_t iterations = 0;
 };
 

@@ -161,6 +161,7 @@ Training::Step Training::step() {
   ++state_.iteration;
   state_.sums.loss += step.loss;
   state_.sums.accuracy += step.accuracy;
+  state_.sums.learning_rate = step.learning_rate;
   ++state_.sums.iterations;
   return step;
 }
@@ -187,13 +188,12 @@ std::optional<EpochResult> Training::evaluate(const Evaluator::Stop& stop) {
   const auto test = evaluator_.run(stop);
   if (!test) return std::nullopt;
   const auto count = static_cast<double>(std::max<int64_t>(1, state_.sums.iterations));
-  const EpochResult result{
-      .epoch = epochs_due(),
-      .train_loss = state_.sums.loss / count,
-      .train_accuracy = state_.sums.accuracy / count,
-      .test_loss = test->loss(),
-      .test_accuracy = test->accuracy(),
-      .learning_rate = std::abs(scalar(workspace_, options_.blobs.learning_rate))};
+  const EpochResult result{.epoch = epochs_due(),
+                           .train_loss = state_.sums.loss / count,
+                           .train_accuracy = state_.sums.accuracy / count,
+                           .test_loss = test->loss(),
+                           .test_accuracy = test->accuracy(),
+                           .learning_rate = state_.sums.learning_rate};
   state_.epochs.push_back(result);
   state_.sums = {};
   return result;

@@ -1,0 +1,85 @@
+// The conventions of the whole command: what is data and what is log, and what the exit codes say.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/temp_folder.h"
+#include "tests/tools/process.h"
+
+namespace headrace {
+namespace {
+
+using testing::headrace;
+using testing::headrace_on_terminal;
+using testing::Process;
+using testing::ProcessResult;
+
+TEST(Command, SaysWhatItIs) {
+  const ProcessResult version = headrace({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_TRUE(version.out.starts_with("headrace 0.")) << version.out;
+  EXPECT_EQ(version.err, "");
+}
+
+TEST(Command, HelpIsDataAndNoError) {
+  const ProcessResult help = headrace({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_EQ(help.err, "");
+  for (const char* name : {"run", "train", "eval", "show", "bench", "emit", "ops", "data"}) {
+    EXPECT_NE(help.out.find("\n  " + std::string(name) + " "), std::string::npos) << name;
+    const ProcessResult one = headrace({name, "--help"});
+    EXPECT_EQ(one.exit_code, 0) << name;
+    EXPECT_NE(one.out.find("--help"), std::string::npos) << name;
+  }
+}
+
+TEST(Command, AWrongCommandLineIsExitCodeTwo) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{}, "a command is missing"},
+      {{"trian"}, "no command 'trian' (did you mean 'train'?)"},
+      {{"run"}, "NET is required"},
+      {{"run", "net.pb", "--iterations", "0"}, "--iterations"},
+      {{"run", "net.pb", "--executor", "magic"}, "--executor"},
+      {{"run", "net.pb", "--output", "softmax"}, "--output: expected NAME=VALUE"},
+      {{"run", "net.pb", "--no-such-flag"}, "--no-such-flag"},
+      {{"train", "resnet8", "--data", "fashion-mnist", "-o", "/tmp/x"}, "--batch"},
+      {{"train", "--data", "fashion-mnist", "-o", "/tmp/x"}, "MODEL or --net"},
+  };
+  for (const auto& [args, message] : cases) {
+    const ProcessResult result = headrace(args);
+    EXPECT_EQ(result.exit_code, 2) << message;
+    EXPECT_EQ(result.out, "") << message;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("--help' lists"), std::string::npos) << result.err;
+  }
+}
+
+TEST(Command, AFullStandardOutputIsAnError) {
+  const testing::TempFolder folder;
+  const std::string line =
+      testing::headrace_command() + " ops >/dev/full 2>" + (folder / "err").string();
+  const int status = std::system(line.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  const std::string err = testing::read_file(folder / "err");
+  EXPECT_NE(err.find("standard output: "), std::string::npos) << err;
+}
+
+TEST(Command, ColoursOnATerminalUnlessTheyAreUnwanted) {
+  const std::vector<std::string> args = {"run", "/no/such/net.pb"};
+  EXPECT_NE(headrace_on_terminal(args).find("\033["), std::string::npos);
+  EXPECT_EQ(headrace_on_terminal(args, {"NO_COLOR=1"}).find("\033["), std::string::npos);
+  EXPECT_EQ(headrace(args).err.find("\033["), std::string::npos);
+}
+
+TEST(Ops, ListsAndDescribes) {
+  const ProcessResult list = headrace({"ops"});
+  EXPECT_EQ(list.exit_code, 0);
+  EXPECT_NE(list.out.find("\nRelu "), std::string::npos);
+  const ProcessResult one = headrace({"ops", "Conv"});
+  EXPECT_NE(one.out.find("Arguments\n"), std::string::npos) << one.out;
+  const ProcessResult wrong = headrace({"ops", "Rleu"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_NE(wrong.err.find("'Relu'"), std::string::npos) << wrong.err;
+}
+
+}  // namespace
+}  // namespace headrace

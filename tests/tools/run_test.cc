@@ -1,0 +1,203 @@
+// headrace run: the flags that others script against, and everything that can be wrong about what
+// they name. Values are checked against sums done by hand.
+#include <filesystem>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/npy.h"
+#include "tests/support/temp_folder.h"
+#include "tests/tools/process.h"
+
+namespace headrace {
+namespace {
+
+using testing::headrace;
+using testing::ProcessResult;
+using testing::read_file;
+using testing::TempFolder;
+using testing::write_file;
+
+// d = a + b + b; n counts the iterations.
+constexpr const char* kAdder = R"(
+name: "adder"
+op { input: "a" input: "b" output: "c" type: "Sum" }
+op { input: "c" input: "b" output: "d" type: "Sum" }
+op { input: "n" output: "n" type: "Iter" }
+external_input: "a" external_input: "b" external_input: "n"
+external_output: "d"
+)";
+constexpr const char* kInit = R"(
+name: "adder_init"
+op { output: "b" type: "ConstantFill"
+     arg { name: "shape" ints: 2 ints: 3 } arg { name: "value" f: 10 } }
+op { output: "n" type: "ConstantFill"
+     arg { name: "shape" ints: 1 } arg { name: "dtype" i: 10 } arg { name: "value" i: 0 } }
+)";
+
+class Run : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "net.pbtxt", kAdder);
+    write_file(folder_ / "init.pbtxt", kInit);
+    Tensor a({2, 3}, DType::kFloat32);
+    std::iota(a.data<float>().begin(), a.data<float>().end(), 1.0f);
+    write_npy(a, folder_ / "a.npy");
+  }
+
+  ProcessResult run(std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", "net.pbtxt"});
+    return headrace(more, folder_.path());
+  }
+  /// Fails with this exit code and message, and leaves no file `out.npy`.
+  void expect_failure(std::vector<std::string> more, const std::string& message, int code = 1) {
+    const ProcessResult result = run(std::move(more));
+    EXPECT_EQ(result.exit_code, code) << result.err;
+    EXPECT_NE(result.err.find(message), std::string::npos) << message << " not in: " << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "out.npy"));
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(Run, WritesBlobsAndRecordsThem) {
+  const ProcessResult result =
+      run({"--init", "init.pbtxt", "--input", "a=a.npy", "--iterations", "3", "--output", "d=d.npy",
+           "--output", "c=c.npy", "--output", "a=a_again.npy", "--record", "n=n.npy"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "");
+  const Tensor d = read_npy(folder_ / "d.npy");
+  const Tensor c = read_npy(folder_ / "c.npy");
+  for (size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(d.data<float>()[i], static_cast<float>(i) + 1 + 20);
+    EXPECT_EQ(c.data<float>()[i], static_cast<float>(i) + 1 + 10);
+  }
+  EXPECT_EQ(read_file(folder_ / "a_again.npy"), read_file(folder_ / "a.npy"));
+  const Tensor n = read_npy(folder_ / "n.npy");
+  EXPECT_EQ(n.shape(), (Shape{3, 1}));
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(n.data<int64_t>()[i], static_cast<int64_t>(i) + 1);
+}
+
+TEST_F(Run, TheSameOnAnyExecutorAndThreads) {
+  std::vector<std::string> files;
+  for (const std::vector<std::string>& how :
+       {std::vector<std::string>{}, {"--executor", "serial"}, {"--threads", "1"}, {"--pin"}}) {
+    std::vector<std::string> args = {"--init",       "init.pbtxt", "--input",
+                                     "a=random:2x3", "--output",   "d=d.npy"};
+    args.insert(args.end(), how.begin(), how.end());
+    ASSERT_EQ(run(args).exit_code, 0);
+    files.push_back(read_file(folder_ / "d.npy"));
+  }
+  for (const std::string& file : files) EXPECT_EQ(file, files.front());
+}
+
+TEST_F(Run, RandomInputsDependOnTheSeed) {
+  const auto with_seed = [&](const char* seed) {
+    EXPECT_EQ(run({"--init", "init.pbtxt", "--input", "a=random:2x3", "--seed", seed, "--output",
+                   "a=a2.npy"})
+                  .exit_code,
+              0);
+    return read_file(folder_ / "a2.npy");
+  };
+  EXPECT_EQ(with_seed("1"), with_seed("1"));
+  EXPECT_NE(with_seed("1"), with_seed("2"));
+}
+
+TEST_F(Run, IntegersStayIntegers) {
+  write_npy(Tensor::from<int64_t>({1}, {41}), folder_ / "n41.npy");
+  ASSERT_EQ(run({"--init", "init.pbtxt", "--input", "a=a.npy", "--input", "n=n41.npy", "--output",
+                 "n=n.npy"})
+                .exit_code,
+            0);
+  EXPECT_EQ(read_npy(folder_ / "n.npy").data<int64_t>()[0], 42);
+}
+
+TEST_F(Run, ShapesStandInForValues) {
+  write_file(folder_ / "shapes.json", R"({"adder": {"b": [2, 3], "n": "int64 1"}, "other": {}})");
+  const ProcessResult result =
+      run({"--shapes", "shapes.json", "--input", "a=a.npy", "--output", "d=d.npy"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("random numbers stand in for 2 blobs"), std::string::npos);
+}
+
+TEST_F(Run, WritesATimeline) {
+  ASSERT_EQ(
+      run({"--init", "init.pbtxt", "--input", "a=a.npy", "--iterations", "2", "--trace", "t.json"})
+          .exit_code,
+      0);
+  const auto timeline = nlohmann::json::parse(read_file(folder_ / "t.json"));
+  int sums = 0;
+  for (const auto& event : timeline["traceEvents"]) {
+    sums += event["ph"] == "X" && event["name"] == "Sum d";
+  }
+  EXPECT_EQ(sums, 2);
+}
+
+TEST_F(Run, NamesMissingInputs) {
+  expect_failure({"--input", "a=a.npy", "--output", "d=out.npy"},
+                 "reads 2 blobs that nothing has made: b, n");
+}
+
+TEST_F(Run, NamesMisspeltBlobs) {
+  expect_failure({"--init", "init.pbtxt", "--input", "aa=a.npy"}, "no blob 'aa' (did you mean 'a'");
+  expect_failure({"--init", "init.pbtxt", "--input", "a=a.npy", "--output", "dd=out.npy"},
+                 "no blob 'dd' (did you mean 'd'");
+}
+
+TEST_F(Run, NamesWrongShapesAndTypes) {
+  write_npy(Tensor({2, 4}, DType::kFloat32), folder_ / "wide.npy");
+  write_npy(Tensor::from<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6}), folder_ / "ints.npy");
+  expect_failure({"--init", "init.pbtxt", "--input", "a=wide.npy", "--output", "d=out.npy"}, "2x4");
+  expect_failure({"--init", "init.pbtxt", "--input", "a=ints.npy", "--output", "d=out.npy"},
+                 "int32");
+}
+
+TEST_F(Run, NamesUnknownOperatorsAndMissingArguments) {
+  write_file(folder_ / "net.pbtxt", R"(name: "n"
+    op { input: "a" output: "x" type: "Smu" }
+    op { input: "x" output: "y" type: "LearningRate" })");
+  expect_failure({"--input", "a=a.npy"},
+                 "unknown operator 'Smu' (did you mean 'Mul', 'Sub' or 'Sum'?)");
+  expect_failure({"--input", "a=a.npy"}, "LearningRate");
+  expect_failure({"--input", "a=a.npy"}, "base_lr");
+}
+
+TEST_F(Run, NamesMissingAndDamagedFiles) {
+  expect_failure({"--init", "no_init.pbtxt", "--input", "a=a.npy"}, "no_init.pbtxt");
+  expect_failure({"--init", "init.pbtxt", "--input", "a=none.npy"}, "none.npy");
+  const std::string whole = read_file(folder_ / "a.npy");
+  write_file(folder_ / "cut.npy", whole.substr(0, whole.size() - 1));
+  expect_failure({"--init", "init.pbtxt", "--input", "a=cut.npy"}, "truncated");
+  write_file(folder_ / "foreign.npy", "\x89PNG\r\n");
+  expect_failure({"--init", "init.pbtxt", "--input", "a=foreign.npy"}, "foreign.npy");
+  write_file(folder_ / "shapes.json", R"({"b": [2, "x"]})");
+  expect_failure({"--shapes", "shapes.json"}, "gives [2,\"x\"] as the shape of 'b'");
+  write_file(folder_ / "shapes.json", "{");
+  expect_failure({"--shapes", "shapes.json"}, "no JSON file");
+}
+
+TEST_F(Run, AFullDiskLeavesTheOldFile) {
+  // Files of the command cannot grow beyond 8 KiB, as on a full disk; the array takes 40,000 bytes.
+  ASSERT_EQ(run({"--init", "init.pbtxt", "--input", "a=a.npy", "--output", "d=d.npy"}).exit_code,
+            0);
+  const std::string before = read_file(folder_ / "d.npy");
+  write_file(folder_ / "init.pbtxt",
+             R"(op { output: "b" type: "ConstantFill" arg { name: "shape" ints: 100 ints: 100 } }
+                op { output: "a" type: "ConstantFill" arg { name: "shape" ints: 100 ints: 100 } }
+                op { output: "n" type: "ConstantFill" arg { name: "shape" ints: 1 }
+                     arg { name: "dtype" i: 10 } arg { name: "value" i: 0 } })");
+  const std::string line = "cd " + folder_.path().string() + " && trap '' XFSZ && ulimit -f 8 && " +
+                           testing::headrace_command() +
+                           " run net.pbtxt --init init.pbtxt --output d=d.npy 2>err";
+  const int status = std::system(("bash -c \"" + line + "\"").c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_NE(read_file(folder_ / "err").find("d.npy"), std::string::npos)
+      << read_file(folder_ / "err");
+  EXPECT_EQ(read_file(folder_ / "d.npy"), before);
+  EXPECT_EQ(folder_.names().size(), 5u);  // and no temporary file
+}
+
+}  // namespace
+}  // namespace headrace

@@ -1,0 +1,253 @@
+// headrace train as a process: what it leaves behind, that it goes on bit for bit after whatever
+// ended it, and that nothing half-done replaces what was good.
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/temp_folder.h"
+#include "tests/tools/process.h"
+#include "tests/tools/small_data.h"
+#include "tools/train/checkpoint.h"
+
+namespace headrace {
+namespace {
+
+using nlohmann::json;
+using testing::headrace;
+using testing::Process;
+using testing::ProcessResult;
+using testing::read_file;
+using testing::TempFolder;
+using testing::write_file;
+using tools::Checkpoint;
+using tools::load_checkpoint;
+
+std::vector<json> lines_of(const std::filesystem::path& log) {
+  std::vector<json> lines;
+  std::istringstream text(read_file(log));
+  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
+  return lines;
+}
+
+/// True when all tensors of two checkpoints are equal, bit for bit.
+void expect_same(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const Checkpoint first = load_checkpoint(a);
+  const Checkpoint second = load_checkpoint(b);
+  EXPECT_EQ(first.state.iteration, second.state.iteration);
+  ASSERT_EQ(first.tensors.size(), second.tensors.size());
+  EXPECT_GT(first.tensors.size(), 20u);
+  for (const auto& [name, tensor] : first.tensors) {
+    const Tensor& other = second.tensors.at(name);
+    ASSERT_EQ(tensor.desc(), other.desc()) << name;
+    EXPECT_EQ(std::memcmp(tensor.raw(), other.raw(), tensor.bytes()), 0) << name;
+  }
+  ASSERT_EQ(first.state.epochs.size(), second.state.epochs.size());
+  for (size_t i = 0; i < first.state.epochs.size(); ++i) {
+    EXPECT_EQ(first.state.epochs[i].train_loss, second.state.epochs[i].train_loss);
+    EXPECT_EQ(first.state.epochs[i].test_loss, second.state.epochs[i].test_loss);
+    EXPECT_EQ(first.state.epochs[i].test_accuracy, second.state.epochs[i].test_accuracy);
+  }
+}
+
+/// 200 training images in batches of 16: an epoch does not end with a batch.
+class Train : public ::testing::Test {
+ protected:
+  void SetUp() override { testing::write_small_data(data()); }
+
+  std::string data() const { return (folder_ / "data").string(); }
+  std::filesystem::path out(const std::string& name) const { return folder_ / name; }
+
+  std::vector<std::string> args(const std::string& name, std::vector<std::string> more = {}) const {
+    std::vector<std::string> all = {"train",
+                                    "resnet8",
+                                    "--data",
+                                    "fashion-mnist:" + data(),
+                                    "--epochs",
+                                    "2",
+                                    "--batch",
+                                    "16",
+                                    "--shift",
+                                    "1",
+                                    "--flip",
+                                    "--log-every",
+                                    "1",
+                                    "--threads",
+                                    "2",
+                                    "-o",
+                                    out(name).string()};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  /// Trains without interruption.
+  void train(const std::string& name) {
+    const ProcessResult result = headrace(args(name));
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+
+  /// Waits until a training job has completed so many iterations.
+  void wait_for_iteration(Process& process, const std::string& name, int64_t iteration) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(50);
+    const auto log = out(name) / "log.jsonl";
+    const std::string wanted = fmt::format("\"iteration\":{},", iteration);
+    while (process.running() && std::chrono::steady_clock::now() < end) {
+      if (std::filesystem::exists(log) && read_file(log).find(wanted) != std::string::npos) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    FAIL() << "never came to iteration " << iteration << ":\n" << process.err();
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(Train, LeavesNetsParametersCheckpointsAndALog) {
+  const ProcessResult result = headrace(args("a", {"--json", "--trace", out("t.json").string()}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  for (const char* file :
+       {"resnet8_init_net.pbtxt", "resnet8_train_net.pbtxt", "resnet8_predict_net.pbtxt",
+        "resnet8_trained_init_net.pb", "resnet8_trained_predict_net.pbtxt",
+        "checkpoint.safetensors", "best.safetensors", "log.jsonl"}) {
+    EXPECT_TRUE(std::filesystem::exists(out("a") / file)) << file;
+  }
+  const auto log = lines_of(out("a") / "log.jsonl");
+  EXPECT_EQ(log.front()["event"], "start");
+  EXPECT_EQ(log.back()["event"], "end");
+  EXPECT_EQ(report["iteration"], 25);  // 2 * 200 / 16
+  EXPECT_EQ(std::ranges::count_if(log, [](const json& l) { return l["event"] == "step"; }), 25);
+  EXPECT_EQ(std::ranges::count_if(log, [](const json& l) { return l["event"] == "epoch"; }), 2);
+  EXPECT_GT(json::parse(read_file(out("t.json")))["traceEvents"].size(), 100u);
+
+  // The saved net is as good as training said.
+  const ProcessResult eval =
+      headrace({"eval", report["predict_net"], "--init", report["weights"], "--data",
+                "fashion-mnist:" + data(), "--batch", "16", "--threads", "2", "--json"});
+  ASSERT_EQ(eval.exit_code, 0) << eval.err;
+  const json measured = json::parse(eval.out);
+  EXPECT_EQ(measured["samples"], 70);
+  EXPECT_EQ(measured["accuracy"], report["test_accuracy"]);
+  EXPECT_EQ(measured["loss"], report["test_loss"]);
+}
+
+TEST_F(Train, IsReproducible) {
+  train("a");
+  train("b");
+  expect_same(out("a") / "checkpoint.safetensors", out("b") / "checkpoint.safetensors");
+  EXPECT_EQ(read_file(out("a") / "resnet8_trained_init_net.pb"),
+            read_file(out("b") / "resnet8_trained_init_net.pb"));
+}
+
+TEST_F(Train, GoesOnBitForBitAfterCtrlC) {
+  train("straight");
+  for (const int64_t at : {3, 12, 13, 20}) {  // the first epoch ends with iteration 13
+    const std::string name = "stopped" + std::to_string(at);
+    Process process(args(name));
+    wait_for_iteration(process, name, at);
+    process.send(SIGINT);
+    const ProcessResult stopped = process.wait();
+    if (stopped.exit_code == 0) continue;  // it was faster than the signal
+    ASSERT_EQ(stopped.exit_code, 3) << stopped.err;
+    EXPECT_NE(stopped.err.find("--resume goes on"), std::string::npos) << stopped.err;
+    const ProcessResult resumed = headrace(args(name, {"--resume"}));
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+    expect_same(out("straight") / "checkpoint.safetensors", out(name) / "checkpoint.safetensors");
+    EXPECT_EQ(read_file(out("straight") / "resnet8_trained_init_net.pb"),
+              read_file(out(name) / "resnet8_trained_init_net.pb"));
+  }
+}
+
+TEST_F(Train, GoesOnBitForBitAfterBeingKilled) {
+  train("straight");
+  Process process(args("killed", {"--checkpoint-every", "4"}));
+  wait_for_iteration(process, "killed", 18);
+  process.send(SIGKILL);
+  const ProcessResult killed = process.wait();
+  const ProcessResult resumed = headrace(args("killed", {"--checkpoint-every", "4", "--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(killed.signal, SIGKILL);
+  expect_same(out("straight") / "checkpoint.safetensors", out("killed") / "checkpoint.safetensors");
+  // Its log is whole lines, and says that it was resumed.
+  const auto log = lines_of(out("killed") / "log.jsonl");
+  EXPECT_EQ(std::ranges::count_if(log, [](const json& l) { return l["event"] == "resume"; }), 1);
+}
+
+TEST_F(Train, ResumesOnlyWhatItIs) {
+  const auto expect_failure = [&](const std::vector<std::string>& command,
+                                  const std::string& message) {
+    const ProcessResult result = headrace(command);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_NE(result.err.find(message), std::string::npos) << message << " not in " << result.err;
+  };
+  expect_failure(args("none", {"--resume"}), "nothing to resume");
+  train("a");
+  expect_failure(args("a"), "--resume goes on with it, --overwrite begins anew");
+  expect_failure(args("a", {"--resume", "--seed", "2"}), "seed: 1, now 2");
+  const ProcessResult allowed = headrace(args("a", {"--resume", "--seed", "2", "--allow-changes"}));
+  EXPECT_EQ(allowed.exit_code, 0) << allowed.err;
+
+  const std::string whole = read_file(out("a") / "checkpoint.safetensors");
+  write_file(out("a") / "checkpoint.safetensors", whole.substr(0, whole.size() / 2));
+  expect_failure(args("a", {"--resume"}), "no whole checkpoint");
+}
+
+TEST_F(Train, ALossThatIsNoNumberStopsItAndTheCheckpointStays) {
+  train("a");
+  const std::string before = read_file(out("a") / "resnet8_trained_init_net.pb");
+  const ProcessResult result = headrace(args("b", {"--learning-rate", "1e18", "--warmup", "none"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("loss"), std::string::npos) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(out("b") / "resnet8_trained_init_net.pb"));
+  EXPECT_FALSE(std::filesystem::exists(out("b") / "checkpoint.safetensors"));
+  const auto log = lines_of(out("b") / "log.jsonl");
+  EXPECT_EQ(log.back()["event"], "error");
+  EXPECT_EQ(read_file(out("a") / "resnet8_trained_init_net.pb"), before);
+}
+
+TEST_F(Train, NamesBadLabelsAndTruncatedData) {
+  const auto labels = folder_ / "data/train-labels-idx1-ubyte";
+  const std::string whole = read_file(labels);
+  write_file(labels, whole.substr(0, whole.size() - 1));
+  ProcessResult result = headrace(args("a"));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("truncated"), std::string::npos) << result.err;
+  std::string wrong = whole;
+  wrong.back() = 10;
+  write_file(labels, wrong);
+  result = headrace(args("a"));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("label 10 for image 199"), std::string::npos) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(out("a")));
+}
+
+TEST_F(Train, TakesNetsFromFiles) {
+  train("a");
+  const std::string net = (out("a") / "resnet8_train_net.pbtxt").string();
+  const ProcessResult result =
+      headrace({"train", "--net", net, "--data", "fashion-mnist:" + data(), "--epochs", "2",
+                "--shift", "1", "--flip", "--threads", "2", "-o", out("b").string()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_same(out("a") / "checkpoint.safetensors", out("b") / "checkpoint.safetensors");
+  const ProcessResult mixed = headrace({"train", "--net", net, "--learning-rate", "1", "--data",
+                                        "fashion-mnist:" + data(), "-o", out("c").string()});
+  EXPECT_EQ(mixed.exit_code, 2);
+  EXPECT_NE(mixed.err.find("no meaning with --net"), std::string::npos) << mixed.err;
+}
+
+TEST_F(Train, ShowsProgressOnATerminal) {
+  const std::string shown = testing::headrace_on_terminal(args("a"));
+  EXPECT_NE(shown.find("\r\033[K"), std::string::npos);
+  EXPECT_NE(shown.find("ETA"), std::string::npos);
+  const ProcessResult quiet = headrace(args("b", {"--quiet"}));
+  EXPECT_EQ(quiet.err, "");
+  EXPECT_NE(quiet.out.find("test accuracy"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace headrace
