@@ -24,7 +24,8 @@ struct PrepareContext {
   const Args& args;
   std::span<const TensorDesc> inputs;
   std::span<const TensorDesc> outputs;
-  /// Bit i: somebody reads output i. Outputs nobody reads have no storage and must not be written.
+  /// Bit i: somebody reads output i. Outputs nobody reads have no storage and must not be written;
+  /// their TensorDesc is a default one.
   uint64_t wanted = ~uint64_t{0};
   /// Parts the work is cut into. Fixed here, because the order of a reduction depends on it.
   int width = 1;

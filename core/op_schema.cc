@@ -169,6 +169,11 @@ OpSchema& OpSchema::infer(InferFn fn) {
   return *this;
 }
 
+OpSchema& OpSchema::fold(FoldFn fn) {
+  fold_ = std::move(fn);
+  return *this;
+}
+
 OpSchema& OpSchema::cost(CostFn fn) {
   cost_ = std::move(fn);
   return *this;
@@ -220,17 +225,27 @@ bool OpSchema::is_image_output(int i, const Shape& shape) const {
 }
 
 std::vector<TensorType> OpSchema::infer_types(const InferContext& context) const {
-  std::vector<TensorType> unknown(context.outputs);
-  if (!infer_) return unknown;
-  for (size_t i = 0; i < context.inputs.size(); ++i) {
-    if (!is_handle_input(static_cast<int>(i)) && !context.inputs[i].complete()) return unknown;
-  }
+  if (!infer_ || !has_complete_inputs(context)) return std::vector<TensorType>(context.outputs);
   std::vector<TensorType> types = infer_(context);
   require(types.size() >= static_cast<size_t>(context.outputs), ErrorCode::kInternal,
           "the shape function of {} gave {} types for {} outputs", type_, types.size(),
           context.outputs);
   types.resize(context.outputs);
   return types;
+}
+
+bool OpSchema::has_complete_inputs(const InferContext& context) const {
+  for (size_t i = 0; i < context.inputs.size(); ++i) {
+    if (!is_handle_input(static_cast<int>(i)) && !context.inputs[i].complete()) return false;
+  }
+  return true;
+}
+
+std::vector<Tensor> OpSchema::known_outputs(const InferContext& context) const {
+  std::vector<Tensor> tensors;
+  if (fold_ && has_complete_inputs(context)) tensors = fold_(context);
+  tensors.resize(context.outputs);
+  return tensors;
 }
 
 Cost OpSchema::estimate(const CostContext& context) const {

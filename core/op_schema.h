@@ -59,6 +59,9 @@ struct SplitPart {
 };
 
 using InferFn = std::function<std::vector<TensorType>(const InferContext&)>;
+/// Elements of outputs that follow from the types of the inputs and the arguments alone; undefined
+/// tensors for those that do not.
+using FoldFn = std::function<std::vector<Tensor>(const InferContext&)>;
 using CostFn = std::function<Cost(const CostContext&)>;
 using GradientFn = std::function<void(GradientContext&)>;
 using SplitFn = std::function<std::vector<SplitPart>(const Args& args, int inputs, int outputs)>;
@@ -122,6 +125,9 @@ class OpSchema {
   OpSchema& plan_only();
 
   OpSchema& infer(InferFn fn);
+  /// Makes outputs known before the run (the sizes that Concat joins, the shape that Reshape
+  /// replaces), so that shapes which depend on them are known too.
+  OpSchema& fold(FoldFn fn);
   OpSchema& cost(CostFn fn);
   OpSchema& gradient(GradientFn fn);
   /// States that no gradient flows through (labels, counters).
@@ -180,9 +186,14 @@ class OpSchema {
   /// Types of all outputs; unknown ones where inputs are. Throws when the inputs do not fit.
   /// Returns exactly context.outputs entries.
   std::vector<TensorType> infer_types(const InferContext& context) const;
+  /// What fold() says, one tensor per output; all undefined while the types of inputs are not
+  /// complete. Call only where infer_types() did not throw.
+  std::vector<Tensor> known_outputs(const InferContext& context) const;
   Cost estimate(const CostContext& context) const;
 
  private:
+  bool has_complete_inputs(const InferContext& context) const;
+
   std::string type_;
   std::string doc_;
   std::vector<Operand> inputs_;
@@ -203,6 +214,7 @@ class OpSchema {
   bool plan_only_ = false;
   bool no_gradient_ = false;
   InferFn infer_;
+  FoldFn fold_;
   CostFn cost_;
   GradientFn gradient_;
   SplitFn split_;

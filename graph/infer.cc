@@ -1,3 +1,5 @@
+#include <map>
+
 #include "core/proto/net.pb.h"
 #include "graph/passes.h"
 #include "graph/problems.h"
@@ -34,15 +36,29 @@ void infer_types(Graph& graph, const InputTypes& inputs, bool complete) {
     }
   }
   std::vector<TensorType> types;
+  std::vector<const Tensor*> elements;
+  std::map<ValueId, Tensor> known;  // values whose elements follow from types alone
   for (const Op& op : graph.ops) {
     types.clear();
-    for (ValueId value : op.inputs) types.push_back(graph.values[value].type);
+    elements.clear();
+    for (ValueId value : op.inputs) {
+      types.push_back(graph.values[value].type);
+      auto found = known.find(value);
+      elements.push_back(found == known.end() ? nullptr : &found->second);
+    }
     const Args args = op.args();
     std::vector<TensorType> results(op.outputs.size());
     if (op.kind == OpKind::kOperator) {
       try {
-        results = op.schema->infer_types(
-            {.args = args, .inputs = types, .outputs = static_cast<int>(op.outputs.size())});
+        const InferContext context{.args = args,
+                                   .inputs = types,
+                                   .outputs = static_cast<int>(op.outputs.size()),
+                                   .values = elements};
+        results = op.schema->infer_types(context);
+        std::vector<Tensor> folded = op.schema->known_outputs(context);
+        for (size_t i = 0; i < folded.size(); ++i) {
+          if (folded[i].defined() && op.outputs[i] != kNone) known[op.outputs[i]] = folded[i];
+        }
       } catch (const Error& error) {
         std::string operands;
         for (ValueId value : op.inputs) {

@@ -45,6 +45,15 @@ OpSchema concat_schema() {
       .output("sizes", "int32: the size of each input along the axis");
   declare_join(schema)
       .infer(infer_concat)
+      .fold([](const InferContext& context) {
+        JoinAxis axis = join_axis(context.args, context.shape(0).rank(), false);
+        std::vector<int32_t> sizes;
+        for (const TensorType& type : context.inputs) {
+          sizes.push_back(static_cast<int32_t>(piece_size(*type.shape, axis)));
+        }
+        auto pieces = static_cast<int64_t>(sizes.size());
+        return std::vector<Tensor>{Tensor(), Tensor::from<int32_t>({pieces}, std::span(sizes))};
+      })
       .layout(LayoutPolicy::kFollows, {}, {0})
       .gradient([](GradientContext& g) {
         std::vector<std::string> outputs;
@@ -58,24 +67,28 @@ const RegisterOperator concat(concat_schema());
 const RegisterCpuKernel concat_cpu("Concat", [](const PrepareContext& prepare) {
   JoinAxis axis =
       join_axis(prepare.args, prepare.inputs[0].shape.rank(), /*rank_is_of_whole=*/false);
-  std::vector<PiecePlace> places;
   std::vector<int32_t> sizes;
-  int64_t begin = 0;
   for (const TensorDesc& piece : prepare.inputs) {
-    places.push_back(place_piece(piece, prepare.outputs[0], axis, begin));
     sizes.push_back(static_cast<int32_t>(piece_size(piece.shape, axis)));
-    begin += piece_size(piece.shape, axis);
+  }
+  std::vector<StridedLoop> loops;
+  int64_t stride = 0;
+  if (prepare.wants(0)) {
+    for (const TensorDesc& piece : prepare.inputs) {
+      loops.push_back(place_piece(piece, prepare.outputs[0], axis));
+    }
+    stride = strides_of(prepare.outputs[0])[axis.axis];
   }
   return dispatch(CopyTypes{}, copy_type(prepare.inputs[0].dtype), [&]<typename T>() {
-    return make_kernel([places, sizes, width = prepare.width](OpContext& context) {
+    return make_kernel([loops, sizes, stride, width = prepare.width](OpContext& context) {
       if (auto* out = context.output<int32_t>(1)) std::copy(sizes.begin(), sizes.end(), out);
       T* y = context.output<T>(0);
       if (y == nullptr) return;
       for (int i = 0; i < context.inputs(); ++i) {
         const T* x = context.input<T>(i);
-        for_parts(width, places[i].loop.numel(), [&](int64_t first, int64_t last) {
-          scatter(places[i].loop, x, y + places[i].offset, first, last);
-        });
+        for_parts(width, loops[i].numel(),
+                  [&](int64_t first, int64_t last) { scatter(loops[i], x, y, first, last); });
+        y += sizes[i] * stride;
       }
     });
   });

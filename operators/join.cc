@@ -35,14 +35,13 @@ JoinAxis join_axis(const Args& args, int rank, bool rank_is_of_whole) {
   return {static_cast<int>(axis), added};
 }
 
-PiecePlace place_piece(const TensorDesc& piece, const TensorDesc& whole, JoinAxis axis,
-                       int64_t begin) {
+StridedLoop place_piece(const TensorDesc& piece, const TensorDesc& whole, JoinAxis axis) {
   Strides in_whole = strides_of(whole);
   Strides strides{};
   for (int d = 0; d < piece.shape.rank(); ++d) {
     strides[d] = in_whole[axis.added && d >= axis.axis ? d + 1 : d];
   }
-  return {StridedLoop(piece, std::span<const Strides>(&strides, 1)), begin * in_whole[axis.axis]};
+  return StridedLoop(piece, std::span<const Strides>(&strides, 1));
 }
 
 int64_t piece_size(const Shape& piece, JoinAxis axis) { return axis.added ? 1 : piece[axis.axis]; }

@@ -20,14 +20,8 @@ struct JoinAxis {
 /// arguments contradict each other or there is no such axis.
 JoinAxis join_axis(const Args& args, int rank, bool rank_is_of_whole);
 
-/// How a piece lies in the whole: a walk over the piece whose operand 0 is the whole, and the
-/// offset in the whole of the piece's first element. `begin` is where it begins on the axis.
-struct PiecePlace {
-  StridedLoop loop;
-  int64_t offset = 0;
-};
-PiecePlace place_piece(const TensorDesc& piece, const TensorDesc& whole, JoinAxis axis,
-                       int64_t begin);
+/// How a piece lies in the whole: a walk over the piece whose operand 0 is the whole.
+StridedLoop place_piece(const TensorDesc& piece, const TensorDesc& whole, JoinAxis axis);
 
 /// Sizes of a piece along the axis: 1 where the axis was added.
 int64_t piece_size(const Shape& piece, JoinAxis axis);

@@ -36,6 +36,14 @@ void require_numbers(const InferContext& context) {
   require_dtype(context, 0, context.dtype(0) != DType::kString, "numbers");
 }
 
+using ShapeTypes = Types<int64_t, int32_t>;
+
+/// The old shape is int64, but int32 where the new one is an input of that type.
+template <typename Inputs>
+DType old_shape_type(const Inputs& inputs) {
+  return inputs.size() > 1 && inputs[1].dtype == DType::kInt32 ? DType::kInt32 : DType::kInt64;
+}
+
 /// The shape that was asked for, as given; nothing while the input that holds it is not known.
 std::optional<std::vector<int64_t>> wanted_dims(const InferContext& context) {
   if (context.inputs.size() == 1) {
@@ -46,10 +54,10 @@ std::optional<std::vector<int64_t>> wanted_dims(const InferContext& context) {
   }
   require(!context.args.has("shape"), ErrorCode::kInvalidArgument,
           "the new shape is input 1; leave out the argument 'shape'");
-  require_type(context, 1, Types<int64_t, int32_t>{});
+  require_type(context, 1, ShapeTypes{});
   require_rank(context, 1, 1);
   if (context.value(1) == nullptr) return std::nullopt;
-  return dispatch(Types<int64_t, int32_t>{}, context.dtype(1), [&]<typename T>() {
+  return dispatch(ShapeTypes{}, context.dtype(1), [&]<typename T>() {
     auto values = context.value(1)->data<T>();
     return std::vector<int64_t>(values.begin(), values.end());
   });
@@ -84,8 +92,7 @@ Shape resolve(std::vector<int64_t> dims, const Shape& from) {
 
 std::vector<TensorType> infer_reshape(const InferContext& context) {
   require_numbers(context);
-  bool narrow = context.inputs.size() > 1 && context.dtype(1) == DType::kInt32;
-  TensorType old_shape{narrow ? DType::kInt32 : DType::kInt64, Shape{context.shape(0).rank()}};
+  TensorType old_shape{old_shape_type(context.inputs), Shape{context.shape(0).rank()}};
   auto dims = wanted_dims(context);
   std::optional<Shape> shape;
   if (dims) shape = resolve(std::move(*dims), context.shape(0));
@@ -105,6 +112,13 @@ const RegisterOperator reshape(
         .view(0, 0)
         .inplace(0, 0)
         .infer(infer_reshape)
+        .fold([](const InferContext& context) {
+          return dispatch(ShapeTypes{}, old_shape_type(context.inputs), [&]<typename T>() {
+            std::vector<T> dims(context.shape(0).begin(), context.shape(0).end());
+            auto rank = static_cast<int64_t>(dims.size());
+            return std::vector<Tensor>{Tensor(), Tensor::from<T>({rank}, std::span<const T>(dims))};
+          });
+        })
         .gradient([](GradientContext& g) {
           std::string dx = g.din(0);
           remove_arg(g.op("Reshape", {g.dout(0), g.out(1)}, {dx, "_" + dx + "_dims"}), "shape");
@@ -112,7 +126,7 @@ const RegisterOperator reshape(
 
 const RegisterCpuKernel reshape_cpu("Reshape", [](const PrepareContext& prepare) {
   const Shape& old = prepare.inputs[0].shape;
-  return dispatch(Types<int64_t, int32_t>{}, prepare.outputs[1].dtype, [&]<typename T>() {
+  return dispatch(ShapeTypes{}, old_shape_type(prepare.inputs), [&]<typename T>() {
     return make_kernel([old, bytes = static_cast<int64_t>(prepare.inputs[0].bytes()),
                         width = prepare.width](OpContext& context) {
       copy_elements(context, bytes, width);

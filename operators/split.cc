@@ -86,24 +86,35 @@ OpSchema split_schema() {
 }
 const RegisterOperator split(split_schema());
 
+/// The sizes that need no input: those of the argument, or equal ones. Outputs cannot be asked, as
+/// one that nobody reads has no description.
+std::vector<int64_t> fixed_sizes(const PrepareContext& prepare, JoinAxis axis) {
+  auto given = prepare.args.integers("split");
+  if (!given.empty()) return {given.begin(), given.end()};
+  auto outputs = static_cast<int64_t>(prepare.outputs.size());
+  return std::vector<int64_t>(prepare.outputs.size(), prepare.inputs[0].shape[axis.axis] / outputs);
+}
+
 const RegisterCpuKernel split_cpu("Split", [](const PrepareContext& prepare) {
   JoinAxis axis =
       join_axis(prepare.args, prepare.inputs[0].shape.rank(), /*rank_is_of_whole=*/true);
-  std::vector<PiecePlace> places;
-  int64_t begin = 0;
-  for (const TensorDesc& piece : prepare.outputs) {
-    places.push_back(place_piece(piece, prepare.inputs[0], axis, begin));
-    begin += piece_size(piece.shape, axis);
+  std::vector<StridedLoop> loops;
+  for (size_t i = 0; i < prepare.outputs.size(); ++i) {
+    // The walk of an output that nobody reads is that of a default description, and never taken.
+    loops.push_back(place_piece(prepare.outputs[i], prepare.inputs[0], axis));
   }
   return dispatch(CopyTypes{}, copy_type(prepare.inputs[0].dtype), [&]<typename T>() {
-    return make_kernel([places, width = prepare.width](OpContext& context) {
+    return make_kernel([loops, sizes = fixed_sizes(prepare, axis),
+                        stride = strides_of(prepare.inputs[0])[axis.axis],
+                        width = prepare.width](OpContext& context) {
       const T* x = context.input<T>(0);
+      const int32_t* given = context.inputs() > 1 ? context.input<int32_t>(1) : nullptr;
       for (int i = 0; i < context.outputs(); ++i) {
-        T* y = context.output<T>(i);
-        if (y == nullptr) continue;
-        for_parts(width, places[i].loop.numel(), [&](int64_t first, int64_t last) {
-          gather(places[i].loop, y, x + places[i].offset, first, last);
-        });
+        if (T* y = context.output<T>(i)) {
+          for_parts(width, loops[i].numel(),
+                    [&](int64_t first, int64_t last) { gather(loops[i], y, x, first, last); });
+        }
+        x += (given == nullptr ? sizes[i] : int64_t{given[i]}) * stride;
       }
     });
   });

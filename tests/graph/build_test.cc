@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/gradient_context.h"
 #include "core/proto/net.pb.h"
 #include "graph/graph.h"
 #include "graph/passes.h"
@@ -113,6 +114,33 @@ Graph inferred(const NetDef& net, const InputTypes& inputs) {
   Graph graph = build_graph(net);
   infer_types(graph, inputs, true);
   return graph;
+}
+
+OperatorDef op_of(const char* type, std::vector<std::string> inputs,
+                  std::vector<std::string> outputs) {
+  OperatorDef op;
+  op.set_type(type);
+  for (std::string& name : inputs) op.add_input(std::move(name));
+  for (std::string& name : outputs) op.add_output(std::move(name));
+  return op;
+}
+
+TEST(InferTypes, KnowsShapesThatOperatorsHandOn) {
+  // The gradients of Concat and Reshape read sizes that their forward operators put out.
+  OperatorDef concat = op_of("Concat", {"a", "b"}, {"joined", "sizes"});
+  set_arg(concat, "axis", int64_t{1});
+  OperatorDef split = op_of("Split", {"joined", "sizes"}, {"a2", "b2"});
+  set_arg(split, "axis", int64_t{1});
+  OperatorDef reshape = op_of("Reshape", {"joined"}, {"flat", "old_shape"});
+  set_arg(reshape, "shape", std::vector<int64_t>{-1});
+  OperatorDef back = op_of("Reshape", {"flat", "old_shape"}, {"whole", "unused"});
+  const Graph graph =
+      inferred(net_of({concat, split, reshape, back}, {"a", "b"}),
+               {{"a", {DType::kFloat32, {2, 3}}}, {"b", {DType::kFloat32, {2, 1}}}});
+  auto shape = [&](const char* name) { return *graph.values[graph.last(name)].type.shape; };
+  EXPECT_EQ(shape("a2"), (Shape{2, 3}));
+  EXPECT_EQ(shape("b2"), (Shape{2, 1}));
+  EXPECT_EQ(shape("whole"), (Shape{2, 4}));
 }
 
 TEST(InferTypes, ListsEveryMismatchAndMissingInput) {

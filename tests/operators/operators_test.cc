@@ -98,11 +98,15 @@ TEST_P(Operators, InferTheTypesTheyProduce) {
     std::vector<Blob> inputs = sample.make_inputs(GetParam());
     std::vector<TensorType> types = infer(def, inputs);
     std::vector<TensorType> early = infer_without_values(def, inputs);
+    std::vector<Tensor> known = known_outputs(def, inputs);
     std::vector<Blob> outputs = run_operator(def, inputs);
     for (size_t i = 0; i < types.size(); ++i) {
       if (!types[i].complete()) continue;
       EXPECT_EQ(outputs[i].tensor().dtype(), types[i].dtype) << "output " << i;
       EXPECT_EQ(outputs[i].tensor().shape(), *types[i].shape) << "output " << i;
+      if (known[i].defined()) {
+        EXPECT_TRUE(same_tensor(outputs[i].tensor(), known[i], 0)) << "output " << i;
+      }
       EXPECT_EQ(early[i].dtype, types[i].dtype) << "output " << i << " before values are known";
       if (early[i].shape) {
         EXPECT_EQ(*early[i].shape, *types[i].shape) << "output " << i;

@@ -62,7 +62,8 @@ class OperatorRun {
     require(problems.empty(), ErrorCode::kInvalidNet, "{}", fmt::join(problems, "; "));
   }
 
-  std::vector<TensorType> infer(bool with_values = true) {
+  template <typename Ask>
+  auto ask(bool with_values, Ask question) {
     std::vector<TensorType> types;
     std::vector<const Tensor*> values;
     for (const Blob& blob : inputs_) {
@@ -71,7 +72,16 @@ class OperatorRun {
                              : TensorType{});
       values.push_back(tensor && with_values ? &blob.tensor() : nullptr);
     }
-    return schema_.infer_types({args_, types, def_.output_size(), values});
+    return question(InferContext{args_, types, def_.output_size(), values});
+  }
+
+  std::vector<TensorType> infer(bool with_values = true) {
+    return ask(with_values,
+               [&](const InferContext& context) { return schema_.infer_types(context); });
+  }
+
+  std::vector<Tensor> known_outputs() {
+    return ask(false, [&](const InferContext& context) { return schema_.known_outputs(context); });
   }
 
   std::unique_ptr<Kernel> prepare() {
@@ -79,7 +89,10 @@ class OperatorRun {
     for (int i = 0; i < def_.input_size(); ++i) place_input(i);
     for (int i = 0; i < def_.output_size(); ++i) place_output(i);
     for (const Operand& operand : input_operands_) input_descs_.push_back(*operand.desc);
-    for (const TensorDesc& desc : descs_out_) output_descs_.push_back(desc);
+    // An output nobody reads has no description, as in a plan.
+    for (size_t i = 0; i < descs_out_.size(); ++i) {
+      output_descs_.push_back(options_.wanted >> i & 1 ? descs_out_[i] : TensorDesc{});
+    }
     return prepare_kernel({.schema = schema_,
                            .args = args_,
                            .inputs = input_descs_,
@@ -251,6 +264,11 @@ std::vector<TensorType> infer_without_values(const OperatorDef& def,
                                              const std::vector<Blob>& inputs) {
   RunOptions options;
   return OperatorRun(def, inputs, options).infer(/*with_values=*/false);
+}
+
+std::vector<Tensor> known_outputs(const OperatorDef& def, const std::vector<Blob>& inputs) {
+  RunOptions options;
+  return OperatorRun(def, inputs, options).known_outputs();
 }
 
 bool can_prepare(const OperatorDef& def, const std::vector<Blob>& inputs) {

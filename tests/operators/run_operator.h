@@ -50,6 +50,9 @@ std::vector<TensorType> infer(const OperatorDef& def, const std::vector<Blob>& i
 std::vector<TensorType> infer_without_values(const OperatorDef& def,
                                              const std::vector<Blob>& inputs);
 
+/// The elements that the operator says its outputs have before it runs; undefined ones else.
+std::vector<Tensor> known_outputs(const OperatorDef& def, const std::vector<Blob>& inputs);
+
 /// The kernel alone, to see what prepare() refuses.
 bool can_prepare(const OperatorDef& def, const std::vector<Blob>& inputs);
 
