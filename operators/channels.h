@@ -16,6 +16,7 @@ struct ChannelRows {
   int64_t inner = 1;  // pixels of an image, or 1
 
   static ChannelRows of(const ImageShape& image, bool channels_last) {
+    if (image.pixels() == 0) return {0, image.c, 1};
     if (channels_last) return {image.n * image.pixels(), image.c, 1};
     return {image.n, image.c, image.pixels()};
   }
@@ -24,6 +25,7 @@ struct ChannelRows {
     const int rank = shape.rank();
     if (order == Order::kNhwc) return {shape.product(0, rank - 1), shape[rank - 1], 1};
     const int64_t pixels = shape.product(2, rank);
+    if (pixels == 0) return {0, shape[1], 1};
     if (channels_last) return {shape[0] * pixels, shape[1], 1};
     return {shape[0], shape[1], pixels};
   }

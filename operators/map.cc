@@ -32,13 +32,17 @@ OpSchema map_schema(std::string type, std::string doc, double flops) {
   return schema;
 }
 
-OpSchema map_gradient_schema(std::string type, std::string doc, double flops) {
+OpSchema map_gradient_schema(std::string type, std::string doc, double flops,
+                             std::initializer_list<const char*> inputs) {
   OpSchema schema(std::move(type));
+  int position = 0;
+  for (std::string_view input : inputs) {
+    schema.input(std::string(input));
+    if (input == "dY") schema.inplace(position, 0);
+    ++position;
+  }
   schema.doc(std::move(doc))
-      .input("Y")
-      .input("dY")
       .output("dX")
-      .inplace(1, 0)
       .infer(infer_map)
       .cost(cost_per_element(flops))
       .layout(LayoutPolicy::kFollows)
@@ -49,6 +53,12 @@ OpSchema map_gradient_schema(std::string type, std::string doc, double flops) {
 GradientFn gradient_from_output(std::string type) {
   return [type = std::move(type)](GradientContext& g) {
     g.op(type, {g.out(0), g.dout(0)}, {g.din(0)});
+  };
+}
+
+GradientFn gradient_from_input(std::string type) {
+  return [type = std::move(type)](GradientContext& g) {
+    g.op(type, {g.in(0), g.dout(0)}, {g.din(0)});
   };
 }
 

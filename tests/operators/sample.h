@@ -121,6 +121,11 @@ struct Sample {
   std::vector<int> gradients = {};
   std::vector<int> gradient_outputs = {};
   double gradient_tolerance = 1e-5;
+  /// The gradient operators are other ones than the reference's on purpose: a comment beside the
+  /// sample says why. Their results are compared all the same.
+  bool own_gradient_operators = false;
+  /// False where the gradient is not the derivative on purpose.
+  bool finite_differences = true;
 
   /// For operators with an argument `order`: operands that are permuted to run the same sample as
   /// NHWC. The sample itself is NCHW.

@@ -1,4 +1,4 @@
-// Pow with a constant exponent, and Sqrt.
+// Pow with a constant exponent.
 
 #include <cmath>
 
@@ -34,22 +34,6 @@ const RegisterCpuKernel pow_cpu("Pow", [](const PrepareContext& prepare) {
   return prepare_map(prepare, FloatTypes{}, [&]<typename T>() {
     return [exponent = T{exponent}](T x) { return std::pow(x, exponent); };
   });
-});
-
-/// dX = dY / 2 / Y.
-void sqrt_gradient(GradientContext& g) {
-  std::string dx = g.din(0);
-  set_arg(g.op("Scale", {g.dout(0)}, {dx}), "scale", 0.5f);
-  g.op("Div", {dx, g.out(0)}, {dx});
-}
-
-const RegisterOperator sqrt_operator(
-    map_schema("Sqrt", "Y = the square root of X; NaN for negative numbers.", 5)
-        .gradient(sqrt_gradient));
-
-const RegisterCpuKernel sqrt_cpu("Sqrt", [](const PrepareContext& prepare) {
-  return prepare_map(prepare, FloatTypes{},
-                     []<typename T>() { return [](T x) { return std::sqrt(x); }; });
 });
 
 }  // namespace
