@@ -1,5 +1,7 @@
 // Add, Sub, Mul, Div and their gradients, with both ways of broadcasting.
 
+#include "operators/binary.h"
+
 #include <algorithm>
 #include <array>
 #include <type_traits>
@@ -7,9 +9,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
-#include "operators/broadcast.h"
 #include "operators/checks.h"
-#include "operators/parts.h"
 
 namespace headrace {
 namespace {
@@ -79,41 +79,6 @@ struct Div {
     return -dc * c / b;
   }
 };
-
-/// Calls f(sa, sb) with strides of 0 and 1 as constants, so that the loop over them is vectorised.
-template <typename F>
-void with_strides(int64_t sa, int64_t sb, F&& f) {
-  using Zero = std::integral_constant<int64_t, 0>;
-  using One = std::integral_constant<int64_t, 1>;
-  if (sa == 1 && sb == 1) return f(One{}, One{});
-  if (sa == 1 && sb == 0) return f(One{}, Zero{});
-  if (sa == 0 && sb == 1) return f(Zero{}, One{});
-  f(sa, sb);
-}
-
-template <typename Op>
-std::unique_ptr<Kernel> prepare_binary(const PrepareContext& prepare) {
-  Broadcast shapes = broadcast_of(prepare.args, prepare.inputs[0].shape, prepare.inputs[1].shape);
-  StridedLoop loop(prepare.outputs[0],
-                   {{&prepare.inputs[0], shapes.a_axis}, {&prepare.inputs[1], shapes.b_axis}});
-  return dispatch(NumberTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
-    return make_kernel([loop, width = prepare.width](OpContext& context) {
-      const T* a = context.input<T>(0);
-      const T* b = context.input<T>(1);
-      T* y = context.output<T>(0);
-      auto row = [&](int64_t at, const StridedLoop::Offsets& offsets, int64_t length) {
-        const T* from_a = a + offsets[0];
-        const T* from_b = b + offsets[1];
-        T* to = y + at;
-        with_strides(loop.inner_stride(0), loop.inner_stride(1), [&](auto sa, auto sb) {
-          for (int64_t i = 0; i < length; ++i) to[i] = Op::apply(from_a[i * sa], from_b[i * sb]);
-        });
-      };
-      for_parts(width, loop.numel(),
-                [&](int64_t begin, int64_t end) { loop.run(begin, end, row); });
-    });
-  });
-}
 
 /// Adds a row to where the gradient lies: element by element, or all to one.
 template <typename T>
@@ -222,13 +187,6 @@ std::unique_ptr<Kernel> prepare_binary_gradient(const PrepareContext& prepare) {
   });
 }
 
-std::vector<TensorType> infer_binary(const InferContext& context) {
-  require_type(context, 0, NumberTypes{});
-  require_same_type(context, 1, 0);
-  return {
-      {context.dtype(0), broadcast_of(context.args, context.shape(0), context.shape(1)).output}};
-}
-
 std::vector<TensorType> infer_binary_gradient(const InferContext& context) {
   require_type(context, 0, FloatTypes{});
   for (int i = 1; i < static_cast<int>(context.inputs.size()); ++i) {
@@ -270,7 +228,7 @@ struct RegisterBinary {
         .input("B")
         .output("C")
         .inplace(0, 0)
-        .infer(infer_binary)
+        .infer(infer_binary<NumberTypes>)
         .cost([](const CostContext& context) { return per_element(context, 1); })
         .layout(LayoutPolicy::kFollows)
         .gradient([op](GradientContext& g) {
@@ -307,16 +265,17 @@ struct RegisterBinary {
   RegisterCpuKernel backward_kernel;
 };
 
-const RegisterBinary add({"Add", "C = A + B, element by element.", true, false, prepare_binary<Add>,
-                          prepare_binary_gradient<Add>});
-const RegisterBinary sub({"Sub", "C = A - B, element by element.", true, false, prepare_binary<Sub>,
-                          prepare_binary_gradient<Sub>});
-const RegisterBinary mul({"Mul", "C = A * B, element by element.", true, false, prepare_binary<Mul>,
-                          prepare_binary_gradient<Mul>});
+const RegisterBinary add({"Add", "C = A + B, element by element.", true, false,
+                          prepare_binary<Add, NumberTypes>, prepare_binary_gradient<Add>});
+const RegisterBinary sub({"Sub", "C = A - B, element by element.", true, false,
+                          prepare_binary<Sub, NumberTypes>, prepare_binary_gradient<Sub>});
+const RegisterBinary mul({"Mul", "C = A * B, element by element.", true, false,
+                          prepare_binary<Mul, NumberTypes>, prepare_binary_gradient<Mul>});
 const RegisterBinary div({"Div",
                           "C = A / B, element by element. Integers are divided towards zero; by "
                           "zero it is an error.",
-                          false, true, prepare_binary<Div>, prepare_binary_gradient<Div>});
+                          false, true, prepare_binary<Div, NumberTypes>,
+                          prepare_binary_gradient<Div>});
 
 }  // namespace
 }  // namespace headrace
