@@ -62,39 +62,37 @@ class Builder {
     check_arguments(op, location);
 
     const OpId id = static_cast<OpId>(graph_.ops.size());
-    const FreeNames free = free_names(def);
+    const OperandNames names =
+        operand_names(def, [&](const std::string& name) { return graph_.slots.contains(name); });
+    for (const std::string& name : names.inputs) op.inputs.push_back(read(name, location));
     for (int i = 0; i < def.input_size(); ++i) {
-      op.inputs.push_back(read(def.input(i), location));
-      if (op.schema->is_handle_input(i)) graph_.values[op.inputs.back()].handle = true;
+      if (op.schema->is_handle_input(i)) graph_.values[op.inputs[i]].handle = true;
     }
-    for (const std::string& name : free.reads) {
-      if (std::ranges::find(def.input(), name) == def.input().end() && !is_local(name, free)) {
-        op.inputs.push_back(read(name, location));
-      }
-    }
+    if (op.kind != OpKind::kOperator) check_nested(def, location);
     for (const std::string& name : def.control_input()) {
       ValueId value = read(name, location);
       if (value != kNone && graph_.values[value].producer != kNone) {
         op.after.push_back(graph_.ops[graph_.values[value].producer].origin);
       }
     }
-    for (int i = 0; i < def.output_size(); ++i) {
-      op.outputs.push_back(write(def.output(i), id, op.schema->is_handle_output(i)));
-    }
-    for (const std::string& name : free.writes) {
-      if (std::ranges::find(def.output(), name) == def.output().end() &&
-          graph_.slots.contains(name)) {
-        op.outputs.push_back(write(name, id, false));
-      }
+    for (int i = 0; i < static_cast<int>(names.outputs.size()); ++i) {
+      const bool handle = i < def.output_size() && op.schema->is_handle_output(i);
+      op.outputs.push_back(write(names.outputs[i], id, handle));
     }
     graph_.ops.push_back(std::move(op));
   }
 
-  /// A free name of a nested net that the net around it does not know and the nested net itself
-  /// makes: a local of the loop body.
-  bool is_local(const std::string& name, const FreeNames& free) const {
-    return !graph_.slots.contains(name) && !declared_.contains(name) &&
-           std::ranges::find(free.writes, name) != free.writes.end();
+  /// The names that nested nets read are checked with the net around them; this is the rest.
+  void check_nested(const OperatorDef& def, const OpLocation& location) {
+    for (const Argument& arg : def.arg()) {
+      const std::unique_ptr<NetDef> nested = nested_net(def, arg.name());
+      if (nested == nullptr) continue;
+      try {
+        build_graph(*nested, options_);
+      } catch (const Error& error) {
+        problems_.add(location, fmt::format("{}: {}", arg.name(), error.message()));
+      }
+    }
   }
 
   void define_outputs(const OperatorDef& def, OpId producer) {

@@ -47,10 +47,6 @@ class Compiler {
 
  private:
   void rewrite() {
-    for (const Op& op : graph_.ops) {
-      require(op.kind == graph::OpKind::kOperator, ErrorCode::kUnsupported,
-              "{} can be loaded and shown, but not run yet", op.type());
-    }
     graph::guard_losses(graph_, plan_->options.finite, plan_->interface);
     graph::protect_state(graph_, plan_->interface);
     graph::split_operators(graph_);
@@ -68,7 +64,9 @@ class Compiler {
     }
   }
 
+  /// Nodes that have no kernel, or none before their operands are there.
   bool is_dynamic(const Op& op) const {
+    if (op.kind != graph::OpKind::kOperator) return true;
     auto unknown = [&](ValueId id) {
       return id != kNone && !graph_.values[id].handle &&
              plan_->descs[id].dtype == DType::kUndefined;
@@ -149,7 +147,8 @@ class Compiler {
     for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) {
       const PlanNode& node = plan_->nodes[id];
       NodeKind kind = NodeKind::kInline;
-      if (graph_.ops[id].schema->blocks()) kind = NodeKind::kBlocking;
+      const Op& op = graph_.ops[id];
+      if (op.schema->blocks() || op.kind != graph::OpKind::kOperator) kind = NodeKind::kBlocking;
       if (dynamic_cast<const AsyncKernel*>(node.kernel.get()) != nullptr) kind = NodeKind::kAsync;
       nodes.push_back({.cost_ns = node.cost_ns, .kind = kind});
     }

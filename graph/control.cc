@@ -12,26 +12,47 @@ namespace {
 const RegisterOperator if_schema(
     OpSchema("If")
         .doc("Runs then_net when the condition holds, else_net otherwise. Blobs of the net around "
-             "it are visible inside; what the nested nets write there is written outside.")
+             "it are visible inside; what the nested nets write there is written outside.\n"
+             "A blob that only the other net would have written keeps what it held before.")
         .input("condition", "one bool")
         .repeated_input("inputs", 0, "further blobs that the nested nets read")
         .repeated_output("outputs", 0)
         .required_arg("then_net", ArgKind::kNet)
-        .optional_arg("else_net", ArgKind::kNet)
-        .no_gradient());
+        .optional_arg("else_net", ArgKind::kNet));
 
 const RegisterOperator while_schema(
     OpSchema("While")
-        .doc("Runs cond_net (if given) and then loop_net as long as the condition holds.")
+        .doc("Runs cond_net (if given) and then loop_net as long as the condition holds. Blobs of "
+             "the net around it are visible inside; what the nested nets write there is written "
+             "outside, and what they write is there in the next round.")
         .input("condition", "one bool")
         .repeated_input("inputs", 0, "further blobs that the nested nets read")
         .repeated_output("outputs", 0)
         .required_arg("loop_net", ArgKind::kNet)
-        .optional_arg("cond_net", ArgKind::kNet)
-        .no_gradient());
+        .optional_arg("cond_net", ArgKind::kNet));
 
 void append_once(std::vector<std::string>& names, const std::string& name) {
   if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+}
+
+std::vector<const NetDef*> nested_nets(const OperatorDef& def) {
+  std::vector<const NetDef*> nets;
+  for (const Argument& arg : def.arg()) {
+    if (arg.has_n()) nets.push_back(&arg.n());
+    for (const NetDef& net : arg.nets()) nets.push_back(&net);
+  }
+  return nets;
+}
+
+void collect_effects(const OperatorDef& def, std::vector<std::string>& effects) {
+  const OpSchema* schema = find_schema(def.type());
+  if (schema != nullptr && !schema->effect_resource().empty()) {
+    append_once(effects, schema->effect_resource());
+  }
+  if (control_kind(def.type()) == OpKind::kOperator) return;
+  for (const NetDef* net : nested_nets(def)) {
+    for (const OperatorDef& op : net->op()) collect_effects(op, effects);
+  }
 }
 
 void collect(const NetDef& net, FreeNames& free) {
@@ -60,14 +81,59 @@ OpKind control_kind(const std::string& type) {
   return OpKind::kOperator;
 }
 
+FreeNames free_names(const NetDef& nested) {
+  FreeNames free;
+  collect(nested, free);
+  return free;
+}
+
 FreeNames free_names(const OperatorDef& def) {
   FreeNames free;
   if (control_kind(def.type()) == OpKind::kOperator) return free;
-  for (const Argument& arg : def.arg()) {
-    if (arg.has_n()) collect(arg.n(), free);
-    for (const NetDef& net : arg.nets()) collect(net, free);
-  }
+  for (const NetDef* net : nested_nets(def)) collect(*net, free);
   return free;
+}
+
+OperandNames operand_names(const OperatorDef& def,
+                           const std::function<bool(const std::string&)>& known) {
+  OperandNames names{{def.input().begin(), def.input().end()},
+                     {def.output().begin(), def.output().end()}};
+  if (control_kind(def.type()) == OpKind::kOperator) return names;
+  const FreeNames free = free_names(def);
+  for (const std::string& name : free.reads) {
+    // What nobody outside knows and a nested net makes is a local of the loop's body.
+    const bool made_inside = std::ranges::find(free.writes, name) != free.writes.end();
+    if (known(name) || !made_inside) append_once(names.inputs, name);
+  }
+  for (const std::string& name : free.writes) {
+    if (known(name)) append_once(names.outputs, name);
+  }
+  for (const std::string& name : names.outputs) {
+    if (known(name)) append_once(names.inputs, name);
+  }
+  return names;
+}
+
+std::unique_ptr<NetDef> nested_net(const OperatorDef& def, const std::string& arg) {
+  for (const Argument& given : def.arg()) {
+    if (given.name() != arg || !given.has_n()) continue;
+    auto net = std::make_unique<NetDef>(given.n());
+    net->clear_external_input();
+    net->clear_external_output();
+    if (net->name().empty()) net->set_name(arg);
+    return net;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> effects_of(const Op& op) {
+  std::vector<std::string> effects;
+  if (op.kind == OpKind::kOperator) {
+    if (!op.schema->effect_resource().empty()) effects.push_back(op.schema->effect_resource());
+  } else {
+    collect_effects(*op.def, effects);
+  }
+  return effects;
 }
 
 }  // namespace headrace::graph

@@ -18,6 +18,9 @@ void DynamicNode::launch(OpContext& context) {
   for (ValueId id : op.inputs) {
     tensors.push_back(state_->view(id));
     const Tensor& tensor = tensors.back();
+    const graph::Value& value = plan_->graph.values[id];
+    require(tensor.defined() || value.handle, ErrorCode::kNotFound,
+            "'{}' holds nothing: the nested net that makes it has not run", value.name);
     types.push_back(tensor.defined() ? TensorType{tensor.dtype(), tensor.shape()} : TensorType{});
   }
   for (const Tensor& tensor : tensors) values.push_back(tensor.defined() ? &tensor : nullptr);

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "graph/control.h"
 #include "graph/passes.h"
 
 namespace headrace::graph {
@@ -48,8 +49,7 @@ void add_effect_edges(const Graph& graph, std::vector<Edge>& edges) {
   };
   for (OpId id = 0; id < static_cast<OpId>(graph.ops.size()); ++id) {
     const Op& op = graph.ops[id];
-    const std::string& resource = op.schema->effect_resource();
-    if (!resource.empty()) chain(last_on_resource, resource, id);
+    for (const std::string& resource : effects_of(op)) chain(last_on_resource, resource, id);
     for (ValueId value : op.inputs) {
       if (graph.values[value].handle) chain(last_on_handle, graph.values[value].name, id);
     }

@@ -1,4 +1,5 @@
 #include "core/proto/net.pb.h"
+#include "graph/control.h"
 #include "graph/passes.h"
 
 namespace headrace::graph {
@@ -24,7 +25,7 @@ std::vector<bool> ancestors_of(const Graph& graph, ValueId value) {
 
 /// Backward operators, and whatever changes something that outlives the run.
 bool must_wait(const Graph& graph, const Op& op, const Interface& interface) {
-  if (op.def->is_gradient_op() || !op.schema->effect_resource().empty()) return true;
+  if (op.def->is_gradient_op() || !effects_of(op).empty()) return true;
   for (ValueId output : op.outputs) {
     if (output != kNone && interface.is_state(graph.values[output].name)) return true;
   }

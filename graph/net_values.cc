@@ -1,6 +1,7 @@
 #include "graph/net_values.h"
 
 #include "core/proto/net.pb.h"
+#include "graph/control.h"
 
 namespace headrace::graph {
 
@@ -9,9 +10,10 @@ NetValues::NetValues(const NetDef& net) {
     if (!by_name_.contains(name)) add(name, kNone);
   }
   for (int position = 0; position < net.op_size(); ++position) {
-    const OperatorDef& op = net.op(position);
+    const OperandNames names = operand_names(
+        net.op(position), [this](const std::string& name) { return by_name_.contains(name); });
     std::vector<int>& inputs = inputs_.emplace_back();
-    for (const std::string& name : op.input()) {
+    for (const std::string& name : names.inputs) {
       int id = last(name);
       if (id == kNone) id = add(name, kNone);
       inputs.push_back(id);
@@ -19,7 +21,7 @@ NetValues::NetValues(const NetDef& net) {
       if (readers.empty() || readers.back() != position) readers.push_back(position);
     }
     std::vector<int>& outputs = outputs_.emplace_back();
-    for (const std::string& name : op.output()) outputs.push_back(add(name, position));
+    for (const std::string& name : names.outputs) outputs.push_back(add(name, position));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
+#include "graph/control.h"
 #include "graph/passes.h"
 
 namespace headrace::graph {
@@ -39,7 +40,7 @@ void prune(Graph& graph, const Interface& interface) {
   // Backwards, so that every consumer is decided before its producer.
   for (OpId id = static_cast<OpId>(graph.ops.size()) - 1; id >= 0; --id) {
     Op& op = graph.ops[id];
-    bool keep = !op.schema->effect_resource().empty();
+    bool keep = !effects_of(op).empty();
     for (ValueId value : op.outputs) keep |= value != kNone && needed[value];
     if (!keep) {
       op.schema = nullptr;

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "graph/dynamic_node.h"
 #include "graph/executor.h"
+#include "graph/nested_node.h"
 #include "graph/replay.h"
 #include "graph/run_state.h"
 
@@ -29,8 +30,11 @@ struct Run::Impl final : NodeRunner {
     step.workspace = &workspace;
     contexts = state.make_contexts(step);
     for (size_t node = 0; node < plan->nodes.size(); ++node) {
-      if (plan->nodes[node].kernel == nullptr) {
-        dynamic.emplace(node, DynamicNode(*plan, state, static_cast<int>(node)));
+      const int id = static_cast<int>(node);
+      if (plan->graph.ops[node].kind != graph::OpKind::kOperator) {
+        nested.try_emplace(id, *plan, state, id, pool, settings);
+      } else if (plan->nodes[node].kernel == nullptr) {
+        dynamic.emplace(id, DynamicNode(*plan, state, id));
       }
     }
   }
@@ -41,6 +45,8 @@ struct Run::Impl final : NodeRunner {
     try {
       if (planned.kernel != nullptr) {
         planned.kernel->launch(contexts[node]);
+      } else if (auto control = nested.find(node); control != nested.end()) {
+        control->second.launch(step.step);
       } else {
         dynamic.at(node).launch(contexts[node]);
       }
@@ -81,6 +87,7 @@ struct Run::Impl final : NodeRunner {
     state.bind();
     state.refresh_packed(contexts);
     wrote_state.store(false, std::memory_order_relaxed);
+    for (auto& [node, control] : nested) control.prepare();
     try {
       executor.execute(*this, {.trace = settings.trace});
     } catch (Error& error) {
@@ -93,12 +100,18 @@ struct Run::Impl final : NodeRunner {
     state.finish();
   }
 
+  void cancel() {
+    executor.cancel();
+    for (auto& [node, control] : nested) control.cancel();
+  }
+
   std::shared_ptr<const Plan> plan;
   RunSettings settings;
   RunState state;
   StepState step;
   std::vector<OpContext> contexts;
   std::map<int, DynamicNode> dynamic;
+  std::map<int, NestedNode> nested;
   Executor executor;
   std::atomic<bool> wrote_state{false};
 };
@@ -115,7 +128,7 @@ void Run::set_input(std::string_view name, Tensor tensor) {
 
 void Run::execute(uint64_t step) { impl_->execute(step); }
 
-void Run::cancel() { impl_->executor.cancel(); }
+void Run::cancel() { impl_->cancel(); }
 
 Tensor Run::output(std::string_view name) const { return impl_->state.output(name); }
 

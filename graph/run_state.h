@@ -48,6 +48,8 @@ class RunState {
 
   /// A view of a value as it stands now; undefined when it holds nothing yet.
   Tensor view(graph::ValueId id) const;
+  /// The handle that a value stands for.
+  const Blob& handle(graph::ValueId id) const { return *values_[id].blob; }
   /// Puts down a value whose shape only the run knows.
   void place_dynamic(graph::ValueId id, Tensor tensor);
   /// Before a kernel that alone knows the shape of its output.

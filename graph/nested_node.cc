@@ -1,0 +1,136 @@
+#include "graph/nested_node.h"
+
+#include <algorithm>
+
+#include "core/proto/net.pb.h"
+#include "graph/control.h"
+
+namespace headrace {
+
+using graph::kNone;
+using graph::OpKind;
+using graph::Storage;
+using graph::ValueId;
+
+NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& pool,
+                       const RunSettings& settings)
+    : plan_(plan), state_(state), op_(plan.graph.ops[node]), node_(node) {
+  for (const std::string& name : graph::free_names(*op_.def).writes) changed_.insert(name);
+  for (ValueId id : op_.outputs) {
+    if (id != kNone) changed_.insert(plan.graph.values[id].name);
+  }
+  if (op_.kind == OpKind::kIf) {
+    body_ = session("then_net", pool, settings);
+    otherwise_ = session("else_net", pool, settings);
+  } else {
+    condition_ = session("cond_net", pool, settings);
+    body_ = session("loop_net", pool, settings);
+  }
+}
+
+std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool& pool,
+                                             const RunSettings& settings) {
+  const std::unique_ptr<NetDef> net = graph::nested_net(*op_.def, arg);
+  if (net == nullptr) return nullptr;
+  // What has to outlive the nested run: what comes out, and what is read in the next round.
+  const graph::FreeNames all = graph::free_names(*op_.def);
+  SessionOptions options{.compile = plan_.options, .run = settings};
+  options.compile.readable = {};
+  options.compile.finite.clear();
+  options.compile.warn = nullptr;  // said when the net around was built
+  options.run = {.seed = settings.seed};
+  for (const std::string& name : graph::free_names(*net).writes) {
+    const bool comes_out = std::ranges::any_of(op_.outputs, [&](ValueId id) {
+      return id != kNone && plan_.graph.values[id].name == name;
+    });
+    const bool read_again = std::ranges::find(all.reads, name) != all.reads.end() ||
+                            name == plan_.graph.values[op_.inputs[0]].name;
+    if (comes_out || read_again) options.compile.readable.names.push_back(name);
+  }
+  for (const std::string& name : options.compile.readable.names) net->add_external_output(name);
+  return std::make_unique<Session>(*net, workspace_, pool, options);
+}
+
+void NestedNode::launch(uint64_t step) {
+  take_inputs();
+  if (op_.kind == OpKind::kIf) {
+    run(holds() ? body_ : otherwise_, step);
+  } else {
+    // Every round draws random numbers of its own.
+    constexpr uint64_t kRounds = uint64_t{1} << 40;
+    for (uint64_t round = 0;; ++round) {
+      run(condition_, step + round * kRounds);
+      if (!holds()) break;
+      run(body_, step + round * kRounds);
+    }
+  }
+  give_outputs();
+}
+
+void NestedNode::run(const std::unique_ptr<Session>& session, uint64_t step) {
+  require(!cancelled_.load(), ErrorCode::kCancelled, "cancelled");
+  if (session != nullptr) session->run(step);
+}
+
+void NestedNode::cancel() {
+  cancelled_.store(true);
+  for (const auto& session : {&condition_, &body_, &otherwise_}) {
+    if (*session != nullptr) (*session)->cancel();
+  }
+}
+
+void NestedNode::take_inputs() {
+  workspace_.clear_torn();  // whatever a run that failed has left is taken away here
+  for (const std::string& name : workspace_.names()) workspace_.remove(name);
+  for (ValueId id : op_.inputs) {
+    const std::string& name = plan_.graph.values[id].name;
+    if (plan_.graph.values[id].handle) {
+      workspace_.feed(name, state_.handle(id));
+      continue;
+    }
+    const Tensor tensor = state_.view(id);
+    if (!tensor.defined()) continue;
+    workspace_.feed(name, changed_.contains(name) ? tensor.clone() : tensor);
+  }
+}
+
+bool NestedNode::holds() const {
+  const std::string& name = plan_.graph.values[op_.inputs[0]].name;
+  const Tensor condition = workspace_.fetch(name);
+  require(condition.dtype() == DType::kBool && condition.numel() == 1, ErrorCode::kTypeMismatch,
+          "the condition '{}' must be one bool, found {}", name, condition.desc().to_string());
+  return condition.item<bool>();
+}
+
+void NestedNode::give_outputs() {
+  for (ValueId id : op_.outputs) {
+    if (id == kNone) continue;
+    const std::string& name = plan_.graph.values[id].name;
+    const Slot* slot = workspace_.find(name);
+    const bool made = slot != nullptr && slot->blob.is_tensor();
+    require(made || slot == nullptr || slot->blob.empty(), ErrorCode::kUnsupported,
+            "'{}' is {}, and only tensors leave a nested net", name,
+            slot == nullptr ? "" : slot->blob.to_string());
+    const Storage storage = plan_.storage.places[id].storage;
+    if (storage == Storage::kNone) continue;
+    if (storage == Storage::kDynamic) {
+      if (made) {
+        state_.place_dynamic(id, slot->blob.tensor().plain());
+      } else {
+        state_.forget_dynamic(id);  // the net that would have made it did not run
+      }
+      continue;
+    }
+    const TensorDesc& planned = plan_.descs[id];
+    require(made, ErrorCode::kNotFound, "'{}' was made by no nested net, and the plan has {}", name,
+            planned.to_string());
+    const Tensor& tensor = slot->blob.tensor();
+    require(tensor.dtype() == planned.dtype && tensor.shape() == planned.shape,
+            ErrorCode::kShapeMismatch, "output '{}' is {}, and the plan has {}", name,
+            tensor.desc().to_string(), planned.to_string());
+    Tensor target = state_.view(id);
+    reorder(tensor.raw(), tensor.desc(), target.raw(), target.desc());
+  }
+}
+
+}  // namespace headrace

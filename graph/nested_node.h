@@ -1,0 +1,50 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "graph/run_state.h"
+#include "graph/session.h"
+
+namespace headrace {
+
+/// An If or While of a run: Sessions of the nets in its arguments, over a workspace of their own
+/// that takes the inputs in and gives the outputs back. Runs on the blocking service, because the
+/// nested nets use the compute workers themselves.
+class NestedNode {
+ public:
+  NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& pool,
+             const RunSettings& settings);
+
+  void launch(uint64_t step);
+  /// From any thread: ends launch() with kCancelled. In force until prepare().
+  void cancel();
+  /// Before every execution of the net around.
+  void prepare() { cancelled_.store(false); }
+
+ private:
+  std::unique_ptr<Session> session(const std::string& arg, ThreadPool& pool,
+                                   const RunSettings& settings);
+  void take_inputs();
+  void give_outputs();
+  /// The condition as it stands in the nested workspace.
+  bool holds() const;
+  void run(const std::unique_ptr<Session>& session, uint64_t step);
+
+  const Plan& plan_;
+  RunState& state_;
+  const graph::Op& op_;
+  const int node_;
+  Workspace workspace_;
+  std::set<std::string> changed_;  // names that the nested nets may write, or that come out
+  std::unique_ptr<Session> condition_;
+  std::unique_ptr<Session> body_;
+  std::unique_ptr<Session> otherwise_;
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace headrace
