@@ -28,8 +28,9 @@ inline void prefetch_for_write(const void* address) {
 }
 
 /// One thread's part in a run: drains a batch, going on with the best ready successor of each node
-/// and stacking the others. kShared: other loops may be live, so counters may need atomics. kTraced:
-/// nodes are recorded; without it, the trace costs no branch that would dilute the CPU's history.
+/// and stacking the others. kShared: other loops may be live, so counters may need atomics.
+/// kTraced: nodes are recorded; without it, the trace costs no branch that would dilute the CPU's
+/// history.
 template <bool kShared, bool kTraced>
 class Loop {
  public:
