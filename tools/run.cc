@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/npy.h"
 #include "core/trace.h"
+#include "graph/plan_runner.h"
 #include "graph/session.h"
 #include "tools/command.h"
 #include "tools/nets/loaded_net.h"
@@ -77,7 +78,10 @@ int run(const RunFlags& flags) {
   for (NamedValue& record : parse_named(flags.records, "--record")) {
     recordings.emplace_back(std::move(record));
   }
-  const LoadedNet net(flags.net);
+  const LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
+  require(net.plan() == nullptr || flags.trace.empty(), ErrorCode::kUnsupported,
+          "--trace shows the runs of one net, and '{}' is a plan of {} nets: trace them one by one",
+          flags.net.net, net.plan() == nullptr ? 0 : net.plan()->network_size());
   ThreadPool pool(flags.execution.pool());
   Workspace workspace;
   // Results of made-up numbers mean nothing: whoever wants results has to give the values.
@@ -91,10 +95,16 @@ int run(const RunFlags& flags) {
   std::optional<Timeline> timeline;
   if (!flags.trace.empty()) options.run.trace = &timeline.emplace(pool).recorder();
 
-  Session session(net.net(), workspace, pool, options);
+  std::optional<PlanRunner> plan;
+  std::optional<Session> session;
+  if (net.plan() != nullptr) {
+    plan.emplace(*net.plan(), workspace, pool, options);
+  } else {
+    session.emplace(net.net(), workspace, pool, options);
+  }
   for (int i = 0; i < flags.iterations; ++i) {
-    if (timeline) timeline->will_run(session);
-    session.run(static_cast<uint64_t>(i));
+    if (timeline) timeline->will_run(*session);
+    plan ? plan->run() : session->run(static_cast<uint64_t>(i));
     for (Recording& recording : recordings) recording.add(workspace.fetch(recording.blob()));
   }
   for (const NamedValue& output : outputs) write_npy(workspace.fetch(output.name), output.value);
@@ -117,7 +127,7 @@ Action set_up(CLI::App& app) {
       ->type_name("NAME=FILE")
       ->default_str("")
       ->allow_extra_args(false);
-  app.add_option("--iterations", flags->iterations, "How often the net runs")
+  app.add_option("--iterations", flags->iterations, "How often the net (or plan) runs")
       ->check(CLI::PositiveNumber);
   flags->execution.add_to(app);
   app.add_option("--trace", flags->trace,
@@ -127,7 +137,7 @@ Action set_up(CLI::App& app) {
   return [flags] { return run(*flags); };
 }
 
-const RegisterCommand kRun("run", "Run a net", set_up);
+const RegisterCommand kRun("run", "Run a net, or a plan of several nets", set_up);
 
 }  // namespace
 }  // namespace headrace::tools

@@ -35,7 +35,7 @@ struct Spirals {
   }
 };
 
-Value layer(Net& net, const Value& x) { return net.op("Swish", {x.fc(32)})[0]; }
+Value layer(Net& net, const Value& x) { return net.op("Mish", {x.fc(32)})[0]; }
 
 float accuracy(const Tensor& probabilities, const std::vector<int32_t>& labels) {
   const auto p = probabilities.data<float>();

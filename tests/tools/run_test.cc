@@ -62,6 +62,26 @@ class Run : public ::testing::Test {
   TempFolder folder_;
 };
 
+TEST_F(Run, RunsAPlanOfSeveralNets) {
+  // The plan makes b itself, adds it twice in each of two rounds, and leaves c of the last one.
+  write_file(folder_ / "net.pbtxt", std::string("name: \"rounds\" network {") + kInit +
+                                        "} network {" + kAdder +
+                                        "} execution_step { network: \"adder_init\" } "
+                                        "execution_step { network: \"adder\" num_iter: 2 }");
+  const ProcessResult result = run(
+      {"--input", "a=a.npy", "--output", "c=c.npy", "--record", "n=n.npy", "--iterations", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Tensor c = read_npy(folder_ / "c.npy");
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(c.data<float>()[i], static_cast<float>(i) + 1 + 10);
+  const Tensor n = read_npy(folder_ / "n.npy");
+  EXPECT_EQ(n.shape(), (Shape{2, 1}));
+  EXPECT_EQ(n.data<int64_t>()[1], 2) << "every iteration runs the init net anew";
+
+  expect_failure({"--input", "a=a.npy", "--trace", "t.json"}, "is a plan of 2 nets");
+  expect_failure({}, "plan 'rounds' reads 1 blob that nothing has made: a");
+  expect_failure({"--input", "aa=a.npy"}, "plan 'rounds' has no blob 'aa'");
+}
+
 TEST_F(Run, WritesBlobsAndRecordsThem) {
   const ProcessResult result =
       run({"--init", "init.pbtxt", "--input", "a=a.npy", "--iterations", "3", "--output", "d=d.npy",
@@ -158,8 +178,7 @@ TEST_F(Run, NamesUnknownOperatorsAndMissingArguments) {
   write_file(folder_ / "net.pbtxt", R"(name: "n"
     op { input: "a" output: "x" type: "Smu" }
     op { input: "x" output: "y" type: "LearningRate" })");
-  expect_failure({"--input", "a=a.npy"},
-                 "unknown operator 'Smu' (did you mean 'Mul', 'Sub' or 'Sum'?)");
+  expect_failure({"--input", "a=a.npy"}, "unknown operator 'Smu' (did you mean 'Sum'");
   expect_failure({"--input", "a=a.npy"}, "LearningRate");
   expect_failure({"--input", "a=a.npy"}, "base_lr");
 }

@@ -1,6 +1,7 @@
 #include "tools/nets/loaded_net.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -18,10 +19,12 @@ namespace {
 
 constexpr std::string_view kRandom = "random:";
 
-std::vector<std::string> names_of(const graph::Graph& graph) {
-  std::vector<std::string> names;
-  for (const auto& [name, slot] : graph.slots) names.push_back(name);
-  return names;
+std::vector<std::string> names_of(const std::vector<graph::Graph>& graphs) {
+  std::set<std::string> names;
+  for (const graph::Graph& graph : graphs) {
+    for (const auto& [name, slot] : graph.slots) names.insert(name);
+  }
+  return {names.begin(), names.end()};
 }
 
 /// At most ten names, and how many more there are.
@@ -35,25 +38,58 @@ std::string abbreviate(const std::vector<std::string>& names) {
 
 }  // namespace
 
-LoadedNet::LoadedNet(const NetFlags& flags)
-    : flags_(flags),
-      given_(parse_named(flags.inputs, "--input")),
-      net_(load_net(flags.net)),
-      roles_(read_roles(net_)),
-      graph_(graph::build_graph(net_)) {
+LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
+    : flags_(flags), given_(parse_named(flags.inputs, "--input")) {
+  load(accept);
   if (!flags.shapes.empty()) shapes_ = read_shapes(flags.shapes, net_.name());
   for (const NamedValue& input : given_) {
-    require(knows(input.name), ErrorCode::kNotFound, "--input: net '{}' has no blob '{}'{}",
-            net_.name(), input.name, did_you_mean(input.name, names_of(graph_)));
+    require(knows(input.name), ErrorCode::kNotFound, "--input: {} '{}' has no blob '{}'{}",
+            plan_ ? "plan" : "net", net_.name(), input.name,
+            did_you_mean(input.name, names_of(graphs_)));
   }
 }
 
+void LoadedNet::load(Accept accept) {
+  try {
+    net_ = load_net(flags_.net);
+  } catch (const Error& error) {
+    if (accept == Accept::kNet || error.code() != ErrorCode::kCorrupt) throw;
+    try {
+      plan_ = headrace::load<PlanDef>(flags_.net);
+    } catch (const Error&) {
+      throw error;
+    }
+    net_.set_name(plan_->name());
+    for (const NetDef& net : plan_->network()) graphs_.push_back(graph::build_graph(net));
+    return;
+  }
+  roles_ = read_roles(net_);
+  graphs_.push_back(graph::build_graph(net_));
+}
+
+bool LoadedNet::knows(const std::string& blob) const {
+  return std::ranges::any_of(graphs_,
+                             [&](const graph::Graph& graph) { return graph.slots.contains(blob); });
+}
+
 std::vector<LoadedNet::Input> LoadedNet::inputs_read() const {
+  const auto made_by_another = [this](const graph::Graph& reader, const std::string& name) {
+    return std::ranges::any_of(graphs_, [&](const graph::Graph& graph) {
+      const auto slot = graph.slots.find(name);
+      return &graph != &reader && slot != graph.slots.end() &&
+             slot->second.last != slot->second.first;
+    });
+  };
   std::vector<Input> inputs;
-  for (const auto& [name, slot] : graph_.slots) {
-    if (slot.first == graph::kNone) continue;
-    const graph::Value& value = graph_.values[static_cast<size_t>(slot.first)];
-    if (!value.consumers.empty()) inputs.push_back({name, value.handle});
+  for (const graph::Graph& graph : graphs_) {
+    for (const auto& [name, slot] : graph.slots) {
+      if (slot.first == graph::kNone) continue;
+      const graph::Value& value = graph.values[static_cast<size_t>(slot.first)];
+      if (value.consumers.empty() || made_by_another(graph, name)) continue;
+      if (std::ranges::find(inputs, name, &Input::name) == inputs.end()) {
+        inputs.push_back({name, value.handle});
+      }
+    }
   }
   return inputs;
 }
@@ -107,10 +143,11 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
     auto all = without_shape;
     all.insert(all.end(), without_value.begin(), without_value.end());
     throw Error(ErrorCode::kNotFound,
-                fmt::format("net '{}' reads {} blob{} that nothing has made: {}. Give the net that "
+                fmt::format("{} '{}' reads {} blob{} that nothing has made: {}. Give the net that "
                             "makes them with --init, values with --input NAME=FILE.npy, or their "
                             "shapes with --shapes for random numbers",
-                            net_.name(), count, count == 1 ? "" : "s", fmt::join(all, ", ")));
+                            plan_ ? "plan" : "net", net_.name(), count, count == 1 ? "" : "s",
+                            fmt::join(all, ", ")));
   }
   if (!made_up.empty()) {
     spdlog::warn("random numbers stand in for {} blob{} without values: {}", made_up.size(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,17 +14,23 @@
 
 namespace headrace::tools {
 
-/// A net as the command line describes it: the file, and where its inputs come from.
+/// A net as the command line describes it: the file, and where its inputs come from. The file may
+/// also hold a PlanDef, several nets with an order to run them in.
 class LoadedNet {
  public:
+  enum class Accept { kNet, kNetOrPlan };
+
   /// Reads and checks the net. Throws as load_net() and build_graph() do; CLI::ValidationError for
   /// an --input of another form; kNotFound for an --input that is no blob of the net.
-  explicit LoadedNet(const NetFlags& flags);
+  explicit LoadedNet(const NetFlags& flags, Accept accept = Accept::kNet);
 
+  /// The net; of a plan, an empty one of its name.
   const NetDef& net() const { return net_; }
+  /// Null where the file holds a net.
+  const PlanDef* plan() const { return plan_ ? &*plan_ : nullptr; }
   const NetRoles& roles() const { return roles_; }
   /// Whether any operator reads or writes a blob of that name.
-  bool knows(const std::string& blob) const { return graph_.slots.contains(blob); }
+  bool knows(const std::string& blob) const;
 
   /// What to do about inputs whose values nobody gives but whose types the net itself carries.
   enum class Missing { kRefuse, kMakeUp };
@@ -41,6 +48,7 @@ class LoadedNet {
     std::string name;
     bool handle = false;
   };
+  void load(Accept accept);
   std::vector<Input> inputs_read() const;
   Tensor make_input(const NamedValue& input, uint64_t seed) const;
   graph::InputTypes types_in_net() const;
@@ -48,9 +56,10 @@ class LoadedNet {
   NetFlags flags_;
   std::vector<NamedValue> given_;
   NetDef net_;
+  std::optional<PlanDef> plan_;
   NetRoles roles_;
-  graph::Graph graph_;
-  graph::InputTypes shapes_;  // of --shapes
+  std::vector<graph::Graph> graphs_;  // of the net, or of all networks of the plan
+  graph::InputTypes shapes_;          // of --shapes
 };
 
 }  // namespace headrace::tools

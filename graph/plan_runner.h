@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "graph/session.h"
+
+namespace headrace {
+
+class PlanDef;
+
+/// Runs what a PlanDef describes: nets over one workspace, in the order and as often as its
+/// execution steps say. A step holds nets or further steps and repeats them `num_iter` times (1),
+/// or until `should_stop_blob`, one bool, is true; that is looked at after each of them, and with
+/// `only_once` there is one round at the most. `concurrent_substeps` run side by side, a thread
+/// each. `report_net` runs when `report_interval` seconds have passed since it last did, between
+/// two nets so that it sees whole results, and once at the end of its step.
+///
+/// A net that stands in several steps is one Session; steps side by side take turns at it. What one
+/// net writes and another one reads stays in the workspace, besides what `options` asks for.
+///
+/// One thread at a time. (In the sense of Caffe2; a Plan is something else: one compiled net.)
+class PlanRunner {
+ public:
+  /// Throws one Error (kInvalidNet) that lists what is wrong with the steps; kUnsupported for
+  /// run_every_ms, create_workspace, num_concurrent_instances and criteria_network.
+  PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
+             SessionOptions options = {});
+  ~PlanRunner();
+
+  /// Runs all steps, in order. Throws the first Error of any net, after all others have ended.
+  void run();
+  /// From any thread: ends the current run() with kCancelled.
+  void cancel();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,186 @@
+// How often nets of a plan run. The counts of the tests with Sequence in their names are those that
+// the real Caffe2 (1.8.1, workspace.RunPlan) leaves for the same plans.
+
+#include "graph/plan_runner.h"
+
+#include <chrono>
+#include <thread>
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include "core/proto/net.pb.h"
+#include "tests/support/expect_error.h"
+
+namespace headrace {
+namespace {
+
+using testing::expect_error;
+
+/// Nets A, B and R add one to a, b and r; S adds one to a and says whether that makes `three`.
+constexpr const char* kNets = R"(
+  name: "test"
+  network { name: "A" op { type: "Add" input: "a" input: "one" output: "a" } }
+  network { name: "B" op { type: "Add" input: "b" input: "one" output: "b" } }
+  network { name: "R" op { type: "Add" input: "r" input: "one" output: "r" } }
+  network { name: "S" op { type: "Add" input: "a" input: "one" output: "a" }
+                      op { type: "GE" input: "a" input: "three" output: "stop" } }
+)";
+
+struct Counts {
+  float a;
+  float b;
+  float r;
+  bool operator==(const Counts&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const Counts& counts) {
+  return out << "a " << counts.a << ", b " << counts.b << ", r " << counts.r;
+}
+
+class PlanRunnerTest : public ::testing::Test {
+ protected:
+  PlanRunnerTest() {
+    for (const char* name : {"a", "b", "r"}) feed(name, 0);
+    feed("one", 1);
+    feed("three", 3);
+  }
+  void feed(const char* name, float value) {
+    workspace.feed(name, Tensor::from<float>({1}, {value}));
+  }
+  float value(const char* name) const { return workspace.fetch(name).item<float>(); }
+
+  PlanDef plan_of(const std::string& steps) {
+    PlanDef plan;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kNets + steps, &plan)) << steps;
+    return plan;
+  }
+  Counts run(const std::string& steps) {
+    PlanRunner(plan_of(steps), workspace, pool).run();
+    return {value("a"), value("b"), value("r")};
+  }
+
+  ThreadPool pool{{.threads = 2}};
+  Workspace workspace;
+};
+
+TEST_F(PlanRunnerTest, SequenceOfNetsIsRepeated) {
+  EXPECT_EQ(run("execution_step { network: 'A' network: 'B' num_iter: 3 }"), (Counts{3, 3, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceOfStepsIsRepeated) {
+  EXPECT_EQ(run("execution_step { num_iter: 3 substep { network: 'A' num_iter: 2 } "
+                "substep { network: 'B' } }"),
+            (Counts{6, 3, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceWithoutRoundsRunsNothing) {
+  EXPECT_EQ(run("execution_step { network: 'A' num_iter: 0 }"), (Counts{0, 0, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceEndsAtTheNetThatSaysStop) {
+  EXPECT_EQ(run("execution_step { network: 'S' network: 'B' should_stop_blob: 'stop' }"),
+            (Counts{3, 2, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceOnlyOnceIsOneRound) {
+  EXPECT_EQ(run("execution_step { network: 'S' network: 'B' should_stop_blob: 'stop' "
+                "only_once: true }"),
+            (Counts{1, 1, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceOfAStepThatStoppedGoesOn) {
+  EXPECT_EQ(run("execution_step { num_iter: 2 substep { network: 'S' network: 'B' "
+                "should_stop_blob: 'stop' } substep { network: 'B' } }"),
+            (Counts{4, 4, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceOfStepsEndsAtTheStepThatSaysStop) {
+  EXPECT_EQ(run("execution_step { should_stop_blob: 'stop' substep { network: 'S' } "
+                "substep { network: 'B' } }"),
+            (Counts{3, 2, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceSideBySideCountsTheSame) {
+  EXPECT_EQ(run("execution_step { num_iter: 3 concurrent_substeps: true "
+                "substep { network: 'A' num_iter: 2 } substep { network: 'B' num_iter: 5 } }"),
+            (Counts{6, 15, 0}));
+}
+
+TEST_F(PlanRunnerTest, SequenceEndsWithAReport) {
+  EXPECT_EQ(run("execution_step { num_iter: 2 report_net: 'R' report_interval: 1 "
+                "substep { network: 'A' num_iter: 2 } }"),
+            (Counts{4, 0, 1}));
+}
+
+TEST_F(PlanRunnerTest, ReportsEachTimeTheIntervalHasPassed) {
+  // As many rounds as fit into 1.5 seconds: one report on the way, one at the end.
+  workspace.feed("stop", Tensor::from<bool>({1}, {false}));
+  feed("three", 1e9);
+  PlanRunner runner(plan_of("execution_step { network: 'S' should_stop_blob: 'stop' "
+                            "report_net: 'R' report_interval: 1 }"),
+                    workspace, pool);
+  std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    runner.cancel();
+  });
+  expect_error(ErrorCode::kCancelled, [&] { runner.run(); });
+  EXPECT_GE(value("r"), 1);
+}
+
+TEST_F(PlanRunnerTest, StepsSideBySideTakeTurnsAtOneNet) {
+  EXPECT_EQ(run("execution_step { concurrent_substeps: true substep { network: 'A' num_iter: 50 } "
+                "substep { network: 'A' num_iter: 50 } }"),
+            (Counts{100, 0, 0}));
+}
+
+TEST_F(PlanRunnerTest, AFailureSideBySideEndsTheOthers) {
+  feed("three", 1e9);
+  workspace.feed("b", Tensor::from<int32_t>({1}, {0}));
+  PlanRunner runner(plan_of("execution_step { concurrent_substeps: true "
+                            "substep { network: 'S' should_stop_blob: 'stop' } "
+                            "substep { network: 'B' } }"),
+                    workspace, pool);
+  expect_error(ErrorCode::kInvalidNet, "'b'", [&] { runner.run(); });
+}
+
+TEST_F(PlanRunnerTest, ARunAfterACancelledOneIsWhole) {
+  PlanRunner runner(plan_of("execution_step { network: 'A' num_iter: 2 }"), workspace, pool);
+  runner.cancel();
+  runner.run();
+  EXPECT_EQ(value("a"), 2);
+}
+
+TEST_F(PlanRunnerTest, AStopBlobMustBeOneBool) {
+  expect_error(ErrorCode::kTypeMismatch, "'one', which must be one bool",
+               [&] { run("execution_step { network: 'A' should_stop_blob: 'one' }"); });
+  expect_error(ErrorCode::kNotFound, "nope",
+               [&] { run("execution_step { network: 'A' should_stop_blob: 'nope' }"); });
+}
+
+TEST_F(PlanRunnerTest, ListsEverythingThatIsWrongWithTheSteps) {
+  const std::string text = expect_error(ErrorCode::kInvalidNet, [&] {
+    run("execution_step { name: 'both' network: 'A' substep { network: 'Aa' } } "
+        "execution_step { name: 'minus' network: 'A' num_iter: -1 } "
+        "execution_step { name: 'once' network: 'A' only_once: true } "
+        "execution_step { name: 'until' network: 'A' num_iter: 2 should_stop_blob: 'stop' } "
+        "execution_step { name: 'report' network: 'A' report_net: 'Q' }");
+  });
+  for (const char* part : {"'both' has substeps and networks", "'Aa'", "did you mean 'A'",
+                           "'minus' has num_iter -1", "'once' has only_once",
+                           "'until' has num_iter and should_stop_blob", "'Q'", "report_interval"}) {
+    EXPECT_NE(text.find(part), text.npos) << "'" << part << "' is not in: " << text;
+  }
+}
+
+TEST_F(PlanRunnerTest, RefusesWhatItDoesNotRun) {
+  for (const char* field : {"run_every_ms: 5", "create_workspace: true",
+                            "num_concurrent_instances: 2", "criteria_network: 'A'"}) {
+    const std::string name(field, std::string(field).find(':'));
+    expect_error(ErrorCode::kUnsupported, name,
+                 [&] { run("execution_step { network: 'A' " + std::string(field) + " }"); });
+  }
+}
+
+}  // namespace
+}  // namespace headrace
