@@ -30,11 +30,8 @@ struct TypedGraph {
   graph::Interface interface;
 };
 
-TypedGraph make_graph(const LoadedNet& net, bool complete) {
-  TypedGraph typed{
-      graph::build_graph(net.net(),
-                         {.warn = [](const std::string& line) { spdlog::warn("{}", line); }}),
-      {}};
+TypedGraph make_graph(const LoadedNet& net, const ShowFlags& flags, bool complete) {
+  TypedGraph typed{graph::build_graph(net.net(), flags.execution.build()), {}};
   graph::infer_types(typed.graph, net.input_types(), complete);
   typed.interface = graph::find_interface(typed.graph, {});
   return typed;
@@ -49,7 +46,7 @@ struct View {
 View view_net(const ShowFlags& flags) {
   View view{.text = net_view(load_net(flags.net.net)), .dot = {}};
   if (!flags.dot.empty()) {
-    const TypedGraph typed = make_graph(LoadedNet(flags.net), /*complete=*/false);
+    const TypedGraph typed = make_graph(LoadedNet(flags.net), flags, /*complete=*/false);
     view.dot = graph_dot(typed.graph, typed.interface);
   }
   return view;
@@ -57,7 +54,7 @@ View view_net(const ShowFlags& flags) {
 
 View view_graph(const ShowFlags& flags) {
   const LoadedNet net(flags.net);
-  const TypedGraph typed = make_graph(net, /*complete=*/true);
+  const TypedGraph typed = make_graph(net, flags, /*complete=*/true);
   return {.text = graph_view(typed.graph, typed.interface, net.roles()),
           .dot = graph_dot(typed.graph, typed.interface)};
 }
@@ -65,7 +62,8 @@ View view_graph(const ShowFlags& flags) {
 View view_plan(const ShowFlags& flags) {
   const LoadedNet net(flags.net);
   const ThreadPool pool(flags.execution.pool());
-  const auto plan = compile(net.net(), net.input_types(), flags.execution.session(pool).compile);
+  const auto plan = compile(graph::build_graph(net.net(), flags.execution.build()),
+                            net.input_types(), flags.execution.session(pool).compile);
   spdlog::info("compiled in {}", duration_text(plan->compile_ms * 1e-3));
   return {.text = plan_view(*plan), .dot = plan_dot(*plan)};
 }

@@ -183,6 +183,19 @@ TEST_F(Run, NamesUnknownOperatorsAndMissingArguments) {
   expect_failure({"--input", "a=a.npy"}, "base_lr");
 }
 
+TEST_F(Run, WarnsOfUnknownArgumentsOnceAndRefusesThemIfStrict) {
+  write_file(folder_ / "net.pbtxt", R"(name: "n"
+    op { input: "a" output: "x" type: "Scale" arg { name: "scael" f: 2 } }
+    op { input: "x" output: "y" type: "Scale" arg { name: "scael" f: 2 } })");
+  const std::string hint = "unknown argument 'scael' (did you mean 'scale'?)";
+  const ProcessResult result = run({"--input", "a=a.npy", "--output", "y=y.npy"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const size_t first = result.err.find(hint);
+  ASSERT_NE(first, std::string::npos) << result.err;
+  EXPECT_EQ(result.err.find(hint, first + 1), std::string::npos) << result.err;
+  expect_failure({"--input", "a=a.npy", "--strict"}, hint);
+}
+
 TEST_F(Run, NamesMissingAndDamagedFiles) {
   expect_failure({"--init", "no_init.pbtxt", "--input", "a=a.npy"}, "no_init.pbtxt");
   expect_failure({"--init", "init.pbtxt", "--input", "a=none.npy"}, "none.npy");

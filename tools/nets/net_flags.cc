@@ -52,13 +52,20 @@ void ExecutionFlags::add_to(CLI::App& flags) {
                   "'parallel', or 'serial': one operator at a time, in the order of the net")
       ->check(CLI::IsMember({"parallel", "serial"}));
   flags.add_option("--seed", seed, "Keys everything random");
+  flags.add_flag("--strict", strict,
+                 "Refuse arguments that their operator does not know, instead of warning");
+}
+
+graph::BuildOptions ExecutionFlags::build() const {
+  return {.strict = strict, .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
 }
 
 SessionOptions ExecutionFlags::session(const ThreadPool& pool) const {
   SessionOptions options;
   options.compile.threads = pool.threads();
   options.compile.serial = executor == "serial";
-  options.compile.warn = [](const std::string& line) { spdlog::warn("{}", line); };
+  options.compile.warn = build().warn;
+  options.strict = strict;
   options.run.seed = seed;
   return options;
 }

@@ -40,9 +40,11 @@ struct ExecutionFlags {
   bool pin = false;
   std::string executor = "parallel";
   uint64_t seed = 1;
+  bool strict = false;
 
   void add_to(CLI::App& flags);
 
+  graph::BuildOptions build() const;
   ThreadPoolOptions pool() const { return {.threads = threads, .pin = pin}; }
   /// Tolerated oddities of nets become warnings.
   SessionOptions session(const ThreadPool& pool) const;
