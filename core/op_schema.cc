@@ -36,6 +36,11 @@ OpSchema& OpSchema::doc(std::string text) {
   return *this;
 }
 
+OpSchema& OpSchema::differs(std::string how_and_why) {
+  differences_.push_back(std::move(how_and_why));
+  return *this;
+}
+
 OpSchema& OpSchema::input(std::string name, std::string doc) {
   inputs_.push_back({std::move(name), std::move(doc)});
   min_inputs_ = ++max_inputs_;

@@ -84,6 +84,8 @@ class OpSchema {
   explicit OpSchema(std::string type) : type_(std::move(type)) {}
 
   OpSchema& doc(std::string text);
+  /// One way in which this operator is deliberately not Caffe2's of the same name, with the reason.
+  OpSchema& differs(std::string how_and_why);
   /// Operands in order. Optional ones come last; the last one may repeat.
   OpSchema& input(std::string name, std::string doc = "");
   OpSchema& optional_input(std::string name, std::string doc = "");
@@ -153,6 +155,7 @@ class OpSchema {
 
   const std::string& type() const { return type_; }
   const std::string& doc() const { return doc_; }
+  const std::vector<std::string>& differences() const { return differences_; }
   const std::vector<Operand>& inputs() const { return inputs_; }
   const std::vector<Operand>& outputs() const { return outputs_; }
   int min_inputs() const { return min_inputs_; }
@@ -196,6 +199,7 @@ class OpSchema {
 
   std::string type_;
   std::string doc_;
+  std::vector<std::string> differences_;
   std::vector<Operand> inputs_;
   std::vector<Operand> outputs_;
   int min_inputs_ = 0;

@@ -16,7 +16,7 @@ const RegisterOperator if_schema(
              "A blob that only the other net would have written keeps what it held before.")
         .input("condition", "one bool")
         .repeated_input("inputs", 0, "further blobs that the nested nets read")
-        .repeated_output("outputs", 0)
+        .repeated_output("outputs", 0, "blobs that the nested nets make")
         .required_arg("then_net", ArgKind::kNet)
         .optional_arg("else_net", ArgKind::kNet));
 
@@ -27,7 +27,7 @@ const RegisterOperator while_schema(
              "outside, and what they write is there in the next round.")
         .input("condition", "one bool")
         .repeated_input("inputs", 0, "further blobs that the nested nets read")
-        .repeated_output("outputs", 0)
+        .repeated_output("outputs", 0, "blobs that the nested nets make")
         .required_arg("loop_net", ArgKind::kNet)
         .optional_arg("cond_net", ArgKind::kNet));
 

@@ -62,7 +62,7 @@ const RegisterOperator cast(
              "low bits are kept. From floating types to integers the fraction is dropped, and a "
              "value that does not fit is an error.")
         .input("X")
-        .output("Y")
+        .output("Y", "shape of X, elements of type `to`")
         .required_arg("to", ArgKind::kScalar, "number or name of a TensorProto.DataType")
         .optional_arg("from_type", ArgKind::kScalar, "type of X; the gradient is cast to it")
         .infer([](const InferContext& context) {

@@ -41,7 +41,7 @@ OpSchema concat_schema() {
   OpSchema schema("Concat");
   schema.doc("The inputs side by side along one axis; they may differ in size there only.")
       .repeated_input("X")
-      .output("Y")
+      .output("Y", "the inputs, one behind the other along the axis")
       .output("sizes", "int32: the size of each input along the axis");
   declare_join(schema)
       .infer(infer_concat)

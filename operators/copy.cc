@@ -32,7 +32,11 @@ std::unique_ptr<Kernel> prepare_copy(const PrepareContext& prepare) {
 
 OpSchema copy_schema(const char* type, const char* doc) {
   OpSchema schema(type);
-  schema.doc(doc).input("X").output("Y").infer(same_as_input(0)).layout(LayoutPolicy::kFollows);
+  schema.doc(doc)
+      .input("X")
+      .output("Y", "as X")
+      .infer(same_as_input(0))
+      .layout(LayoutPolicy::kFollows);
   return schema;
 }
 
@@ -46,7 +50,7 @@ const RegisterOperator copy_on_device_like(OpSchema("CopyOnDeviceLike")
                                                .doc("Y = X on the device where `like` is.")
                                                .input("X")
                                                .input("like", "only its device is used")
-                                               .output("Y")
+                                               .output("Y", "as X")
                                                .infer(same_as_input(0))
                                                .layout(LayoutPolicy::kFollows)
                                                .no_gradient());

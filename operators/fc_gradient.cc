@@ -117,7 +117,7 @@ OpSchema gradient_schema() {
       .input("W")
       .input("dY")
       .output("dW")
-      .output("db")
+      .output("db", "gradient of the bias, as it")
       .optional_output("dX")
       .infer(infer_gradient)
       .cost(cost_of_products(0, 1, false, false))
@@ -135,7 +135,7 @@ OpSchema weights_schema() {
       .input("X")
       .input("dY")
       .output("dW")
-      .output("db")
+      .output("db", "gradient of the bias, as it")
       .plan_only()
       .cost(cost_of_products(0, 0, false, true));
   return declare_fc(schema);

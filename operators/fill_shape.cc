@@ -8,7 +8,7 @@ namespace headrace {
 OpSchema& declare_fill_shape(OpSchema& schema) {
   return schema
       .optional_input("shape_of", "gives its shape, or with input_as_shape its elements as shape")
-      .output("Y")
+      .output("Y", "of the shape that the arguments give, or of the first input's")
       .optional_arg("shape", ArgKind::kInts, "dimensions; a scalar when there is no input either")
       .optional_arg("extra_shape", ArgKind::kInts, "dimensions appended to those of the input")
       .arg("input_as_shape", 0, "1: the elements of the input (int64) are the dimensions");

@@ -19,7 +19,7 @@ const RegisterOperator free_operator(
             "Gives up the content of blobs. Inside a net the plan reuses memory by itself; this is "
             "for blobs that would outlive it.")
         .repeated_input("X")
-        .repeated_output("X")
+        .repeated_output("X", 1, "the inputs, empty now")
         .handle_output(0)
         .infer([](const InferContext& context) {
           check_free(context.args);

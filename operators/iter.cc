@@ -31,7 +31,7 @@ const RegisterCpuKernel iter_cpu("Iter", [](const PrepareContext&) {
 
 const RegisterOperator create_mutex(OpSchema("CreateMutex")
                                         .doc("Makes a mutex for AtomicIter.")
-                                        .output("mutex")
+                                        .output("mutex", "a handle")
                                         .handle_output(0)
                                         .no_gradient());
 const RegisterCpuKernel create_mutex_cpu("CreateMutex", [](const PrepareContext&) {

@@ -54,6 +54,8 @@ T floored(T probability) {
 const RegisterOperator label_cross_entropy(
     OpSchema("LabelCrossEntropy")
         .doc("Y[i] = -log(max(X[i, label[i]], 1e-20)).")
+        .differs(
+            "a label out of range is an error that names the sample; Caffe2 reads past the row.")
         .input("X", "probabilities, one row per sample")
         .input("label", "int32, one per row, in [0, classes)")
         .output("Y", "one loss per row")

@@ -46,6 +46,13 @@ OpSchema learning_rate_schema() {
           "base_lr times what the policy says for the iteration. The second output is the rate "
           "over that of the iteration before, for momentum buffers that hold rates (momentum "
           "correction, Goyal et al. 2017, section 3). Both are functions of the iteration alone.")
+      .differs(
+          "the output `ratio`, the gradual warm-up whose milestones are given in epochs and "
+          "the policies `poly` and `cosine` in epochs are additions: exact momentum correction "
+          "and the large-minibatch recipe need them.")
+      .differs(
+          "arguments that a policy needs and a division by a stepsize of 0 are errors when the "
+          "net is compiled; Caffe2 dies with SIGFPE or computes with garbage.")
       .input("iteration", "int64, one element, not negative")
       .output("rate", "a float32 scalar")
       .optional_output("ratio", "a float32 scalar")

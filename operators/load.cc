@@ -133,7 +133,7 @@ const RegisterOperator load(
              "the workspace. A blob that is missing is an error; with allow_incomplete it keeps "
              "what "
              "the workspace holds.")
-        .repeated_output("Y", 0)
+        .repeated_output("Y", 0, "what the file holds under these names")
         .arg("db", "", "path of the file")
         .optional_arg("dbs", ArgKind::kStrings, "paths of several files")
         .required_arg("db_type", ArgKind::kString, "minidb")

@@ -40,8 +40,8 @@ OpSchema lrn_schema() {
           "Y = X * scale^-beta, scale = bias + alpha / size * sum of X^2 over `size` channels "
           "around the element; where size is even, one more above it than below.")
       .input("X", "image")
-      .output("Y")
-      .optional_output("scale")
+      .output("Y", "as X")
+      .optional_output("scale", "as X: what X is divided by, before the power")
       .infer(infer_lrn)
       .cost(lrn_cost)
       .layout(LayoutPolicy::kPrefers)

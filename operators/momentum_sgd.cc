@@ -98,6 +98,7 @@ OpSchema momentum_sgd_schema() {
           "momentum' = m * ratio * momentum + rate * gradient; the first output is the step to "
           "subtract from the parameter: momentum', or with nesterov (1 + m) * momentum' - m * "
           "ratio * momentum.")
+      .differs("the input `ratio` is an addition, for exact momentum correction.")
       .input("gradient")
       .input("momentum")
       .input("rate", "one element")
@@ -118,6 +119,7 @@ OpSchema momentum_sgd_update_schema() {
       .doc(
           "The same as MomentumSGD, and subtracts the step from the parameter, in place. The "
           "gradient's place holds the step afterwards.")
+      .differs("the input `ratio` is an addition, for exact momentum correction.")
       .input("gradient")
       .input("momentum")
       .input("rate", "one element")

@@ -117,7 +117,7 @@ const RegisterOperator flatten(
     OpSchema("Flatten")
         .doc("A matrix: the axes before `axis` are its rows, the others its columns.")
         .input("X")
-        .output("Y")
+        .output("Y", "X as a matrix: a row per index of the axes before `axis`")
         .arg("axis", 1, "between 0 and the rank")
         .view(0, 0)
         .infer([](const InferContext& context) {
@@ -140,7 +140,7 @@ const RegisterOperator resize_like(
         .doc("The elements of X in the shape of `like`.")
         .input("X")
         .input("like", "only its shape is used")
-        .output("Y")
+        .output("Y", "X in the shape of the other input")
         .view(0, 0)
         .infer([](const InferContext& context) {
           require_numbers(context);

@@ -23,11 +23,12 @@ std::vector<TensorType> infer_loss(const InferContext& context) {
 OpSchema loss_schema() {
   OpSchema schema("SoftmaxWithLoss");
   schema.doc(kDoc)
+      .differs("a label out of range is an error that names the sample, and labels may be int64.")
       .input("logits")
       .input("labels", "int32 or int64, one per sample; with label_prob like the logits")
       .optional_input("weights", "one per sample")
-      .output("softmax")
-      .output("loss")
+      .output("softmax", "as logits")
+      .output("loss", "one number")
       .infer(infer_loss)
       .cost([](const CostContext& context) {
         return Cost{20 * static_cast<double>(context.inputs[0].shape.numel()),

@@ -52,6 +52,12 @@ std::vector<TensorType> infer_spatial_bn(const InferContext& context) {
 OpSchema spatial_bn_schema() {
   OpSchema schema("SpatialBN");
   schema.doc(kDoc)
+      .differs(
+          "training on one element per channel is an error; Caffe2 makes the running variance "
+          "NaN.")
+      .differs(
+          "the gradient in test mode uses 1 / sqrt(variance + epsilon); Caffe2 takes the "
+          "variance itself.")
       .input("X", "batch, channels, and any number of further axes")
       .input("scale")
       .input("bias")
@@ -62,7 +68,7 @@ OpSchema spatial_bn_schema() {
       .output("Y")
       .optional_output("mean")
       .optional_output("var")
-      .optional_output("saved_mean")
+      .optional_output("saved_mean", "[C]: mean of this batch")
       .optional_output("saved_inv_std", "1 / sqrt(variance + epsilon)")
       .inplace(0, 0)
       .enforce_inplace(3, 1)

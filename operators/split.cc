@@ -71,7 +71,7 @@ OpSchema split_schema() {
   schema.doc("The input cut into its outputs along one axis.")
       .input("X")
       .optional_input("sizes", "int32: the size of each output along the axis")
-      .repeated_output("Y");
+      .repeated_output("Y", 1, "the parts of X along the axis, in order");
   declare_join(schema)
       .optional_arg("split", ArgKind::kInts, "the sizes; equal ones without it and without input 1")
       .infer(infer_split)

@@ -38,7 +38,7 @@ const RegisterOperator transpose(
     OpSchema("Transpose")
         .doc("Y has the axes of X in the order of `axes`; reversed without it.")
         .input("X")
-        .output("Y")
+        .output("Y", "X with its axes in the order of `axes`")
         .optional_arg("axes", ArgKind::kInts, "axis of X for each axis of Y")
         .infer([](const InferContext& context) {
           std::vector<int64_t> dims;

@@ -113,7 +113,7 @@ const RegisterOperator weighted_sum_gradient_operator(
         .input("X0")
         .input("w0")
         .repeated_input("X, w", 0, "further pairs")
-        .repeated_output("dX, dw")
+        .repeated_output("dX, dw", 1, "gradients of all X, then of all w if grad_on_w")
         .arg("grad_on_w", 0)
         .infer(infer_weighted_sum_gradient)
         .layout(LayoutPolicy::kFollows)

@@ -117,7 +117,12 @@ void resolve_axis(Window& window, int axis, int64_t input, int64_t legacy_pad) {
 }  // namespace
 
 OpSchema& declare_window(OpSchema& schema, WindowUse use) {
-  schema.optional_arg("kernel", ArgKind::kInt, "size of the kernel along every spatial axis")
+  schema
+      .differs(
+          "`stride_h` without `stride_w`, fewer than all four of `pad_t`, `pad_l`, `pad_b`, "
+          "`pad_r`, and a size given in two ways are errors; Caffe2 silently takes one of "
+          "them.")
+      .optional_arg("kernel", ArgKind::kInt, "size of the kernel along every spatial axis")
       .optional_arg("kernel_h", ArgKind::kInt)
       .optional_arg("kernel_w", ArgKind::kInt)
       .optional_arg("kernels", ArgKind::kInts, "one size per spatial axis")

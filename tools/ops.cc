@@ -8,12 +8,14 @@
 
 #include "core/registry.h"
 #include "tools/command.h"
+#include "tools/operator_reference.h"
 
 namespace headrace::tools {
 namespace {
 
 struct OpsOptions {
   std::vector<std::string> names;
+  bool markdown = false;
 };
 
 std::string first_sentence(const std::string& doc) {
@@ -29,22 +31,6 @@ void print_operands(const char* title, const std::vector<OpSchema::Operand>& ope
     const char* trait = operand.repeated ? " (any number)" : operand.optional ? " (optional)" : "";
     fmt::print("  {}{}{}{}\n", operand.name, trait, operand.doc.empty() ? "" : ": ", operand.doc);
   }
-}
-
-/// "int, 3 by default", "string, required", "ints, optional".
-std::string kind_and_default(const ArgSpec& arg) {
-  const std::string kind(name_of(arg.kind));
-  if (arg.required) return kind + ", required";
-  if (const auto* i = std::get_if<int64_t>(&arg.default_value)) {
-    return fmt::format("{}, {} by default", kind, *i);
-  }
-  if (const auto* f = std::get_if<float>(&arg.default_value)) {
-    return fmt::format("{}, {} by default", kind, *f);
-  }
-  if (const auto* s = std::get_if<std::string>(&arg.default_value)) {
-    return fmt::format("{}, '{}' by default", kind, *s);
-  }
-  return kind + ", optional";
 }
 
 void print_args(const OpSchema& schema) {
@@ -67,9 +53,15 @@ void print_schema(const OpSchema& schema) {
                alias.input);
   }
   if (schema.has_gradient()) fmt::print("\nHas a gradient.\n");
+  if (!schema.differences().empty()) fmt::print("\nUnlike Caffe2\n");
+  for (const std::string& difference : schema.differences()) fmt::print("  {}\n", difference);
 }
 
 int list_operators(const OpsOptions& options) {
+  if (options.markdown) {
+    fmt::print("{}", operator_reference());
+    return kOk;
+  }
   if (!options.names.empty()) {
     for (const std::string& name : options.names) print_schema(get_schema(name));
     return kOk;
@@ -84,6 +76,8 @@ Action set_up(CLI::App& flags) {
   auto options = std::make_shared<OpsOptions>();
   flags.add_option("NAME", options->names, "Operator types to describe; all are listed if none")
       ->default_str("");
+  flags.add_flag("--markdown", options->markdown, "All of them as one Markdown document")
+      ->excludes("NAME");
   return [options] { return list_operators(*options); };
 }
 
