@@ -13,6 +13,7 @@
 #include "tests/operators/compare.h"
 #include "tests/operators/gradients.h"
 #include "tests/operators/run_operator.h"
+#include "tests/operators/tensor_json.h"
 #include "tests/support/paths.h"
 
 namespace headrace::testing {
@@ -20,55 +21,12 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const Tensor& tensor) {
-  json data = json::array();
-  if (tensor.dtype() == DType::kString) {
-    for (const std::string& text : tensor.data<std::string>()) data.push_back(text);
-  } else {
-    for (int64_t i = 0; i < tensor.numel(); ++i) {
-      // JSON has no NaN and no infinity: those stand as text.
-      double value = element(tensor, i);
-      data.push_back(std::isfinite(value) ? json(value) : json(fmt::format("{}", value)));
-    }
-  }
-  return {{"dtype", name_of(tensor.dtype())},
-          {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
-          {"data", std::move(data)}};
-}
-
-DType dtype_named(const std::string& name) {
-  for (DType type : {DType::kFloat32, DType::kFloat64, DType::kInt8, DType::kUInt8, DType::kInt16,
-                     DType::kUInt16, DType::kInt32, DType::kInt64, DType::kBool, DType::kString}) {
-    if (name_of(type) == name) return type;
-  }
-  fail(ErrorCode::kCorrupt, "unknown element type '{}' in a golden file", name);
-}
-
-Tensor from_json(const json& value) {
-  Tensor tensor(Shape(value.at("shape").get<std::vector<int64_t>>()),
-                dtype_named(value.at("dtype").get<std::string>()));
-  const json& data = value.at("data");
-  require(static_cast<int64_t>(data.size()) == tensor.numel(), ErrorCode::kCorrupt,
-          "a golden tensor {} has {} elements", tensor.desc().to_string(), data.size());
-  for (int64_t i = 0; i < tensor.numel(); ++i) {
-    if (tensor.dtype() == DType::kString) {
-      tensor.data<std::string>()[i] = data[i].get<std::string>();
-    } else {
-      // JSON has no NaN and no infinity: those stand as text.
-      set_element(
-          tensor, i,
-          data[i].is_string() ? std::stod(data[i].get<std::string>()) : data[i].get<double>());
-    }
-  }
-  return tensor;
-}
-
 /// A key of everything that the expected values depend on.
 std::string fingerprint(const std::string& type, const Sample& sample) {
   std::string bytes = sample.def(type).SerializeAsString();
   for (const Blob& blob : sample.make_inputs(type)) {
     if (!blob.is_tensor()) continue;
-    bytes += to_json(blob.tensor()).dump();
+    bytes += tensor_to_json(blob.tensor()).dump();
   }
   return fmt::format("{:016x}", random_key(bytes));
 }
@@ -114,12 +72,13 @@ json to_json(const std::string& type, const Sample& sample) {
   for (const SampleArg& arg : sample.args) entry["args"].push_back(to_json(arg));
   std::vector<Blob> inputs = sample.make_inputs(type);
   entry["inputs"] = json::array();
-  for (const Blob& blob : inputs) entry["inputs"].push_back(to_json(blob.tensor()));
+  for (const Blob& blob : inputs) entry["inputs"].push_back(tensor_to_json(blob.tensor()));
   if (!sample.gradients.empty()) {
     entry["cotangents"] = json::object();
     std::vector<TensorType> types = infer(def, inputs);
     for (int i : gradient_outputs(sample, types)) {
-      entry["cotangents"][std::to_string(i)] = to_json(cotangent(type, sample, i, *types[i].shape));
+      entry["cotangents"][std::to_string(i)] =
+          tensor_to_json(cotangent(type, sample, i, *types[i].shape));
     }
   }
   return entry;
@@ -141,11 +100,12 @@ Golden read_golden(const std::string& type, const Sample& sample) {
   Golden golden;
   golden.reference = entry.at("reference");
   for (const json& output : entry.at("outputs")) {
-    golden.outputs.push_back(output.is_null() ? std::nullopt : std::optional(from_json(output)));
+    golden.outputs.push_back(output.is_null() ? std::nullopt
+                                              : std::optional(tensor_from_json(output)));
   }
   if (entry.contains("gradients")) {
     for (const auto& [input, value] : entry.at("gradients").items()) {
-      golden.gradients.emplace(std::stoi(input), from_json(value));
+      golden.gradients.emplace(std::stoi(input), tensor_from_json(value));
     }
   }
   if (entry.contains("gradient_operators")) {
