@@ -4,15 +4,9 @@
 
 namespace headrace {
 
-void check_db_type(const Args& args) {
-  require(args.text("db_type") == "minidb", ErrorCode::kUnsupported,
-          "db_type '{}' is not supported; tensors are saved to and loaded from 'minidb'",
-          args.text("db_type"));
-}
-
 std::filesystem::path db_path(const Args& args, const std::string& given) {
   std::filesystem::path path(given);
-  require(!path.empty(), ErrorCode::kInvalidArgument, "argument 'db' names no file");
+  require(!path.empty(), ErrorCode::kInvalidArgument, "argument 'db' names no database");
   require(!args.flag("absolute_path") || path.is_absolute(), ErrorCode::kInvalidArgument,
           "with absolute_path the path must be absolute, found '{}'", given);
   return path;

@@ -1,13 +1,11 @@
 #include <algorithm>
+#include <functional>
 #include <map>
 
-#include <fmt/ranges.h>
-
 #include "core/error.h"
-#include "core/minidb.h"
 #include "core/proto/net.pb.h"
-#include "core/proto/tensor_proto.h"
 #include "core/registry.h"
+#include "core/tensor_database.h"
 #include "core/text.h"
 #include "core/workspace.h"
 #include "operators/blob_file.h"
@@ -15,94 +13,22 @@
 namespace headrace {
 namespace {
 
-/// A tensor on its way from a file: the elements that have arrived.
-struct Arriving {
-  Tensor tensor;
-  std::vector<TensorSegment> segments;
-};
-
-/// Everything that is wanted from one or more files, by the name it gets here.
-class Loading {
- public:
-  explicit Loading(const Args& args)
-      : add_prefix_(args.text("add_prefix")), strip_prefix_(args.text("strip_prefix")) {}
-
-  /// Reads the records whose name here is in `wanted` (all when empty).
-  void read(const std::filesystem::path& path, const std::vector<std::string>& wanted) {
-    MiniDbReader reader(path);
-    while (reader.next()) {
-      std::string_view key = reader.key().substr(0, reader.key().find(kChunkSeparator));
-      std::string name = add_prefix_ + std::string(without_prefix(key, strip_prefix_));
-      found_.push_back(name);
-      if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
-      try {
-        add(name, reader.value());
-      } catch (Error& error) {
-        error.on_blob(name).caused_by("record '" + std::string(reader.key()) + "' of " +
-                                      path.string());
-        throw;
-      }
-    }
-  }
-
-  /// Checks that the tensors are complete. By name.
-  std::map<std::string, Tensor> finish() {
-    std::map<std::string, Tensor> tensors;
-    for (auto& [name, arriving] : arriving_) {
-      check_complete(name, arriving);
-      tensors.emplace(name, std::move(arriving.tensor));
-    }
-    return tensors;
-  }
-
-  const std::vector<std::string>& found() const { return found_; }
-
- private:
-  void add(const std::string& name, std::string_view record) {
-    BlobProto blob;
-    require(blob.ParseFromArray(record.data(), static_cast<int>(record.size())),
-            ErrorCode::kCorrupt, "the record is no BlobProto");
-    require(blob.type() == kTensorType && blob.has_tensor(), ErrorCode::kUnsupported,
-            "the record holds a blob of type '{}'; only tensors can be loaded", blob.type());
-    Arriving& arriving = arriving_[name];
-    TensorDesc desc = desc_of(blob.tensor());
-    if (!arriving.tensor.defined()) arriving.tensor = Tensor(desc.shape, desc.dtype);
-    require(arriving.tensor.desc() == desc, ErrorCode::kCorrupt,
-            "a chunk is of {}, the one before of {}", desc.to_string(),
-            arriving.tensor.desc().to_string());
-    copy_segment(blob.tensor(), arriving.tensor);
-    arriving.segments.push_back(segment_of(blob.tensor()));
-  }
-
-  static void check_complete(const std::string& name, Arriving& arriving) {
-    std::ranges::sort(arriving.segments, {}, &TensorSegment::begin);
-    int64_t end = 0;
-    for (const TensorSegment& segment : arriving.segments) {
-      require(segment.begin == end, ErrorCode::kCorrupt, "blob '{}' of {} has {} elements [{}, {})",
-              name, arriving.tensor.desc().to_string(),
-              segment.begin > end ? "no record for" : "two records for",
-              std::min(segment.begin, end), std::max(segment.begin, end));
-      end = segment.end;
-    }
-    require(end == arriving.tensor.numel(), ErrorCode::kCorrupt,
-            "blob '{}' of {} has no record for elements [{}, {})", name,
-            arriving.tensor.desc().to_string(), end, arriving.tensor.numel());
-  }
-
-  std::string add_prefix_;
-  std::string strip_prefix_;
-  std::map<std::string, Arriving> arriving_;
-  std::vector<std::string> found_;
-};
-
-std::vector<std::filesystem::path> paths_of(const Args& args) {
+/// The databases that the arguments name; none where the input is one.
+std::vector<DatabaseName> databases_of(const Args& args) {
   std::vector<std::string> given = args.texts("dbs");
+  if (args.def().input_size() > 0) {
+    require(given.empty() && args.text("db").empty(), ErrorCode::kInvalidArgument,
+            "give the database as input or as argument, not both");
+    return {};
+  }
   require(given.empty() != args.text("db").empty(), ErrorCode::kInvalidArgument,
-          "give the file as 'db' or several as 'dbs'");
+          "give the database as input, as 'db' or several as 'dbs'");
+  check_database_type(args.text("db_type"));
   if (given.empty()) given.push_back(args.text("db"));
-  std::vector<std::filesystem::path> paths;
-  for (const std::string& path : given) paths.push_back(db_path(args, path));
-  return paths;
+  std::vector<DatabaseName> names;
+  for (const std::string& path : given)
+    names.push_back({args.text("db_type"), db_path(args, path)});
+  return names;
 }
 
 /// What each output is called once prefixes are dealt with: its own name unless
@@ -118,8 +44,7 @@ std::vector<std::string> source_names(const Args& args) {
 }
 
 void check_load(const Args& args) {
-  check_db_type(args);
-  paths_of(args);
+  databases_of(args);
   source_names(args);
   bool all = args.flag("load_all");
   require(all == (args.def().output_size() == 0), ErrorCode::kInvalidArgument,
@@ -129,14 +54,15 @@ void check_load(const Args& args) {
 
 const RegisterOperator load(
     OpSchema("Load")
-        .doc("Reads its outputs from files written by Save; with load_all everything in them, into "
-             "the workspace. A blob that is missing is an error; with allow_incomplete it keeps "
-             "what "
-             "the workspace holds.")
+        .doc("Reads its outputs from databases written by Save; with load_all everything in them, "
+             "into the workspace. A blob that is missing is an error; with allow_incomplete it "
+             "keeps what the workspace holds.")
+        .optional_input("reader", "a database, from CreateDB; instead of the arguments")
+        .handle_input(0)
         .repeated_output("Y", 0, "what the file holds under these names")
-        .arg("db", "", "path of the file")
-        .optional_arg("dbs", ArgKind::kStrings, "paths of several files")
-        .required_arg("db_type", ArgKind::kString, "minidb")
+        .arg("db", "", "path of the database")
+        .optional_arg("dbs", ArgKind::kStrings, "paths of several databases")
+        .arg("db_type", "", "minidb or lmdb")
         .arg("absolute_path", 0, "1: paths must be absolute; 0: they may be relative")
         .arg("add_prefix", "", "put before the names in the file")
         .arg("strip_prefix", "", "dropped from the names in the file, before add_prefix")
@@ -162,16 +88,46 @@ Tensor kept(const OpContext& context, const std::string& output) {
   return slot->blob.tensor();
 }
 
+/// What is called `name` here, of everything that a file holds.
+class Renaming {
+ public:
+  Renaming(const Args& args, std::vector<std::string> wanted)
+      : add_prefix_(args.text("add_prefix")),
+        strip_prefix_(args.text("strip_prefix")),
+        wanted_(std::move(wanted)) {}
+
+  /// Empty where it is not wanted; with nothing named, everything is.
+  std::string operator()(std::string_view key) {
+    std::string name = add_prefix_ + std::string(without_prefix(key, strip_prefix_));
+    found_.push_back(name);
+    return wanted_.empty() || std::ranges::find(wanted_, name) != wanted_.end() ? name : "";
+  }
+  const std::vector<std::string>& found() const { return found_; }
+
+ private:
+  std::string add_prefix_;
+  std::string strip_prefix_;
+  std::vector<std::string> wanted_;
+  std::vector<std::string> found_;
+};
+
 const RegisterCpuKernel load_cpu("Load", [](const PrepareContext& prepare) {
   const Args& args = prepare.args;
   auto outputs = args.def().output();
-  return make_kernel([args, paths = paths_of(args), sources = source_names(args),
+  return make_kernel([args, databases = databases_of(args), sources = source_names(args),
                       outputs = std::vector<std::string>(outputs.begin(), outputs.end()),
                       all = args.flag("load_all"),
                       incomplete = args.flag("allow_incomplete")](OpContext& context) {
-    Loading loading(args);
-    for (const std::filesystem::path& path : paths) loading.read(path, sources);
-    std::map<std::string, Tensor> tensors = loading.finish();
+    std::vector<DatabaseName> names = databases;
+    if (context.inputs() > 0) {
+      names.push_back(*context.input_blob(0).handle<DatabaseName>("database"));
+    }
+    Renaming renaming(args, sources);
+    TensorCollector collector;
+    for (const DatabaseName& name : names) {
+      collector.read(*open_database(name), name.path.string(), std::ref(renaming));
+    }
+    std::map<std::string, Tensor> tensors = collector.finish();
     if (all) {
       require(context.workspace() != nullptr, ErrorCode::kState, "load_all needs a workspace");
       for (auto& [name, tensor] : tensors) context.workspace()->feed(name, std::move(tensor));
@@ -180,13 +136,35 @@ const RegisterCpuKernel load_cpu("Load", [](const PrepareContext& prepare) {
     for (size_t i = 0; i < outputs.size(); ++i) {
       auto found = tensors.find(sources[i]);
       if (found == tensors.end() && !incomplete) {
-        fail(ErrorCode::kNotFound, "no blob '{}' in {}{}", sources[i], paths.front().string(),
-             did_you_mean(sources[i], loading.found()));
+        fail(ErrorCode::kNotFound, "no blob '{}' in {}{}", sources[i], names.front().path.string(),
+             did_you_mean(sources[i], renaming.found()));
       }
       context.output_blob(static_cast<int>(i)) =
           found == tensors.end() ? kept(context, outputs[i]) : found->second;
     }
   });
+});
+
+const RegisterOperator create_db(OpSchema("CreateDB")
+                                     .doc("Makes a handle of a database, for Load.")
+                                     .output("reader", "a handle")
+                                     .handle_output(0)
+                                     .required_arg("db", ArgKind::kString, "path of the database")
+                                     .required_arg("db_type", ArgKind::kString, "minidb or lmdb")
+                                     .arg("absolute_path", 0,
+                                          "1: the path must be absolute; 0: it may be relative")
+                                     .infer([](const InferContext& context) {
+                                       check_database_type(context.args.text("db_type"));
+                                       db_path(context.args, context.args.text("db"));
+                                       return std::vector<TensorType>(1);
+                                     })
+                                     .no_gradient());
+
+const RegisterCpuKernel create_db_cpu("CreateDB", [](const PrepareContext& prepare) {
+  return make_kernel(
+      [database = std::make_shared<DatabaseName>(prepare.args.text("db_type"),
+                                                 db_path(prepare.args, prepare.args.text("db")))](
+          OpContext& context) { context.output_blob(0).set_handle(database, "database"); });
 });
 
 }  // namespace

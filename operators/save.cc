@@ -1,12 +1,9 @@
 #include <set>
 
-#include <fmt/format.h>
-
 #include "core/error.h"
-#include "core/minidb.h"
 #include "core/proto/net.pb.h"
-#include "core/proto/tensor_proto.h"
 #include "core/registry.h"
+#include "core/tensor_database.h"
 #include "operators/blob_file.h"
 
 namespace headrace {
@@ -55,17 +52,16 @@ int64_t chunk_size_of(const Args& args) {
           "chunk_size is a number of elements, 0 for the default or -1 for no limit; found {}",
           size);
   if (size == -1) return std::numeric_limits<int64_t>::max();
-  return size == 0 ? kChunkSize : size;
+  return size == 0 ? kChunkElements : size;
 }
 
 const RegisterOperator save(
     OpSchema("Save")
-        .doc("Writes its inputs to a file, whole or not at all. An old file of that name is "
-             "replaced "
-             "when the new one is on the disk.")
+        .doc("Writes its inputs to a database, whole or not at all. An old minidb of that name is "
+             "replaced when the new one is on the disk; an lmdb is not.")
         .repeated_input("X")
-        .required_arg("db", ArgKind::kString, "path of the file")
-        .required_arg("db_type", ArgKind::kString, "minidb")
+        .required_arg("db", ArgKind::kString, "path of the database")
+        .required_arg("db_type", ArgKind::kString, "minidb or lmdb")
         .arg("absolute_path", 0, "1: the path must be absolute; 0: it may be relative")
         .arg("strip_prefix", "", "dropped from the names in the file")
         .optional_arg("blob_name_overrides", ArgKind::kStrings, "names in the file")
@@ -73,7 +69,7 @@ const RegisterOperator save(
         .effect("file")
         .may_block()
         .infer([](const InferContext& context) {
-          check_db_type(context.args);
+          check_database_type(context.args.text("db_type"));
           db_path(context.args, context.args.text("db"));
           saved_names(context.args);
           chunk_size_of(context.args);
@@ -81,39 +77,21 @@ const RegisterOperator save(
         })
         .no_gradient());
 
-void put_tensor(MiniDbWriter& writer, const std::string& name, const Tensor& tensor,
-                int64_t chunk_size) {
-  BlobProto blob;
-  blob.set_name(name);
-  blob.set_type(std::string(kTensorType));
-  TensorProto& proto = *blob.mutable_tensor();
-  proto.set_name(name);
-  int64_t chunk = 0;
-  // A tensor without elements has one chunk all the same.
-  for (int64_t begin = 0; chunk == 0 || begin < tensor.numel(); ++chunk) {
-    int64_t end = tensor.numel() - begin > chunk_size ? begin + chunk_size : tensor.numel();
-    assign(proto, tensor, {begin, end});
-    proto.mutable_segment()->set_begin(begin);
-    proto.mutable_segment()->set_end(end);
-    writer.put(fmt::format("{}{}{}", name, kChunkSeparator, chunk), blob.SerializeAsString());
-    begin = end;
-  }
-}
-
 const RegisterCpuKernel save_cpu("Save", [](const PrepareContext& prepare) {
-  return make_kernel([path = db_path(prepare.args, prepare.args.text("db")),
+  return make_kernel([database = DatabaseName{prepare.args.text("db_type"),
+                                              db_path(prepare.args, prepare.args.text("db"))},
                       names = saved_names(prepare.args),
                       chunk_size = chunk_size_of(prepare.args)](OpContext& context) {
-    MiniDbWriter writer(path);
+    const std::unique_ptr<DatabaseWriter> writer = create_database(database);
     for (int i = 0; i < context.inputs(); ++i) {
       try {
-        put_tensor(writer, names[i], borrow(context, i), chunk_size);
+        put_tensor(*writer, names[i], borrow(context, i), chunk_size);
       } catch (Error& error) {
         error.on_blob(names[i]);
         throw;
       }
     }
-    writer.commit();
+    writer->commit();
   });
 });
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "core/database.h"
 #include "tests/operators/compare.h"
 #include "tests/operators/sample.h"
 #include "tests/support/paths.h"
@@ -23,7 +24,7 @@ const OperatorSamples save("Save", {
 });
 const OperatorErrors save_errors("Save", {
     {.name = "unknown database", .args = {{"db", temporary("a")}, {"db_type", "leveldb"}}, .inputs = {normal({2})}, .code = ErrorCode::kUnsupported, .says = "'leveldb'"},
-    {.name = "no path", .args = {{"db", ""}, {"db_type", "minidb"}}, .inputs = {normal({2})}, .says = "names no file"},
+    {.name = "no path", .args = {{"db", ""}, {"db_type", "minidb"}}, .inputs = {normal({2})}, .says = "names no database"},
     {.name = "relative path", .args = {{"db", "a"}, {"db_type", "minidb"}, {"absolute_path", 1}}, .inputs = {normal({2})}, .says = "absolute"},
     {.name = "too few names", .args = {{"db", temporary("a")}, {"db_type", "minidb"}, {"blob_name_overrides", strings({"a"})}}, .inputs = {normal({2}), normal({2})}, .says = "1 names for 2"},
     {.name = "a name twice", .args = {{"db", temporary("a")}, {"db_type", "minidb"}, {"blob_name_overrides", strings({"a", "a"})}}, .inputs = {normal({2}), normal({2})}, .says = "'a'"},
@@ -49,6 +50,15 @@ const OperatorErrors load_errors("Load", {
     {.name = "load_all with outputs", .args = {{"db", kFile}, {"db_type", "minidb"}, {"load_all", 1}}, .outputs = 1, .says = "load_all"},
     {.name = "too few names", .args = {{"db", kFile}, {"db_type", "minidb"}, {"source_blob_names", strings({"matrix"})}}, .outputs = 2, .says = "1 names for 2"},
     {.name = "no minidb", .args = {{"db", (source_dir() / "tests/operators/README.md").string()}, {"db_type", "minidb"}}, .outputs = 1, .code = ErrorCode::kCorrupt, .says = "no minidb"},
+});
+
+const OperatorSamples create_db("CreateDB", {
+    {.name = "read by Load", .args = {{"db", kFile}, {"db_type", "minidb"}}, .outputs = 1, .reference = Reference::kCheck,
+     .check = [](const SampleRun& run) { EXPECT_EQ(run.outputs[0].handle<DatabaseName>("database")->path, kFile); }},
+});
+const OperatorErrors create_db_errors("CreateDB", {
+    {.name = "unknown database", .args = {{"db", kFile}, {"db_type", "leveldb"}}, .outputs = 1, .code = ErrorCode::kUnsupported, .says = "there are: lmdb, minidb"},
+    {.name = "no path", .args = {{"db", ""}, {"db_type", "minidb"}}, .outputs = 1, .says = "names no database"},
 });
 
 const OperatorSamples print("Print", {
