@@ -13,28 +13,19 @@
 #include <sched.h>
 #include <tbb/task_arena.h>
 
+#include "tests/support/eventually.h"
 #include "tests/support/expect_error.h"
 
 namespace headrace {
 namespace {
 
+using testing::eventually;
 using testing::expect_error;
 
 int cpus_allowed() {
   cpu_set_t mask;
   EXPECT_EQ(pthread_getaffinity_np(pthread_self(), sizeof(mask), &mask), 0);
   return CPU_COUNT(&mask);
-}
-
-/// Waits, for at most ten seconds, until `done`.
-template <typename Condition>
-bool eventually(Condition done) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > limit) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 TEST(PartRange, CutsIntoNearlyEqualConsecutiveParts) {

@@ -12,11 +12,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/eventually.h"
 #include "tests/support/expect_error.h"
 
 namespace headrace {
 namespace {
 
+using testing::eventually;
 using testing::expect_error;
 
 /// Nodes are functions; those of asynchronous nodes get the completion.
@@ -45,13 +47,6 @@ constexpr double kLong = 1e6;  // worth moving to another thread
 Schedule schedule_of(const std::vector<ScheduleNode>& nodes,
                      const std::vector<ScheduleEdge>& edges) {
   return build_schedule(nodes, edges);
-}
-
-/// Waits, for at most ten seconds, until `flag`.
-bool eventually(const std::atomic<bool>& flag) {
-  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!flag && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
-  return flag;
 }
 
 TEST(Executor, GoesOnWithTheSuccessorOfTheLongestPath) {
@@ -84,7 +79,7 @@ TEST(Executor, RunsIndependentNodesSideBySide) {
   for (int node = 0; node < 3; ++node) {
     runner.on_run[node] = [&] {
       if (++begun == 3) all = true;
-      EXPECT_TRUE(eventually(all));
+      EXPECT_TRUE(eventually([&] { return all.load(); }));
     };
   }
   Executor(schedule, pool).execute(runner);
@@ -102,7 +97,7 @@ TEST(Executor, NodesDoNotWaitBehindALongOne) {
     for (int node = 0; node < 8; ++node) {
       runner.on_run[node] = [&] {
         if (begun++ == 0) {
-          EXPECT_TRUE(eventually(others_ended));
+          EXPECT_TRUE(eventually([&] { return others_ended.load(); }));
         } else if (++ended == 7) {
           others_ended = true;
         }
@@ -118,7 +113,7 @@ TEST(Executor, ANodeThatBlocksTakesNoComputeThread) {
   ThreadPool pool({.threads = 1});
   Functions runner;
   std::atomic<bool> other_ran{false};
-  runner.on_run[0] = [&] { EXPECT_TRUE(eventually(other_ran)); };
+  runner.on_run[0] = [&] { EXPECT_TRUE(eventually([&] { return other_ran.load(); })); };
   runner.on_run[1] = [&] { other_ran = true; };
   Executor(schedule, pool).execute(runner);
 }
@@ -146,13 +141,13 @@ TEST(Executor, WhatANodeFromOutsideReleasesNeedNotWaitForABusyThread) {
     std::atomic<bool> released{false};
     runner.on_start[0] = [&](Completion done) {
       foreign = std::jthread([&busy, done] {
-        EXPECT_TRUE(eventually(busy));
+        EXPECT_TRUE(eventually([&] { return busy.load(); }));
         done();
       });
     };
     runner.on_run[1] = [&] {
       busy = true;
-      EXPECT_TRUE(eventually(released));
+      EXPECT_TRUE(eventually([&] { return released.load(); }));
     };
     runner.on_run[2] = [&] { released = true; };
     Executor(schedule, pool).execute(runner);
