@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/net_roles.h"
 #include "core/proto/net.pb.h"
 #include "core/text.h"
 #include "graph/problems.h"
@@ -130,6 +131,11 @@ struct PlanRunner::Impl {
       own.compile.readable.names.clear();
       std::ranges::set_intersection(names[i].writes, wanted,
                                     std::back_inserter(own.compile.readable.names));
+      std::set<std::string> losses(options.compile.finite.begin(), options.compile.finite.end());
+      for (std::string& loss : read_roles(plan->network(i)).losses) losses.insert(std::move(loss));
+      own.compile.finite.clear();
+      std::ranges::set_intersection(names[i].writes, losses,
+                                    std::back_inserter(own.compile.finite));
       networks[plan->network(i).name()].session =
           std::make_unique<Session>(plan->network(i), workspace, pool, own);
     }

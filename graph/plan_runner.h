@@ -20,6 +20,8 @@ class PlanDef;
 /// A net that stands in several steps is one Session; steps side by side take turns at it. What one
 /// net writes and another one reads stays in the workspace, besides what `options` asks for.
 ///
+/// Losses that a net names, and those of `options`, are guarded in the nets that compute them.
+///
 /// One thread at a time. (In the sense of Caffe2; a Plan is something else: one compiled net.)
 class PlanRunner {
  public:

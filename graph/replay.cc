@@ -18,7 +18,9 @@ std::string fault_in(const Tensor& tensor) {
   if (!tensor.defined() || tensor.dtype() != DType::kFloat32) return "";
   const std::span<const float> elements = tensor.data<float>();
   for (size_t i = 0; i < elements.size(); ++i) {
-    if (!std::isfinite(elements[i])) return fmt::format("{} at element {}", elements[i], i);
+    if (!std::isfinite(elements[i])) {
+      return fmt::format("{} at element {}", std::isnan(elements[i]) ? "nan" : "inf", i);
+    }
   }
   return "";
 }
@@ -44,7 +46,10 @@ std::string find_non_finite(const Plan& plan, const RunState& state,
   for (const graph::Interface::Input& input : plan.interface.inputs) {
     if (plan.graph.values[input.value].handle) continue;
     if (std::string fault = fault_in(state.view(input.value)); !fault.empty()) {
-      return fmt::format("{} '{}' holds {}", input.state ? "state" : "input", input.name, fault);
+      return input.state
+                 ? fmt::format("state '{}' holds {} since an earlier step, or from the start",
+                               input.name, fault)
+                 : fmt::format("input '{}' holds {}", input.name, fault);
     }
   }
   const std::vector<bool> forward = forward_of_checks(plan);

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "graph/session.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/environment.h"
 #include "tools/nets/loaded_net.h"
@@ -222,12 +223,11 @@ Action set_up(CLI::App& app) {
   auto flags = std::make_shared<BenchFlags>();
   flags->net.add_to(app);
   app.add_option("--iterations", flags->iterations, "Iterations that are timed")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--warmup", flags->warmup, "Iterations before, not timed")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(1));
+  app.add_option("--warmup", flags->warmup, "Iterations before, not timed")->check(whole_number(0));
   app.add_option("--profiled", flags->profiled,
                  "Iterations after, for the tables of operators and types; 0: no tables")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_flag("--json", flags->json, "Print one JSON object, all samples included");
   flags->execution.add_to(app);
   return [flags] { return bench(*flags); };

@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string_view>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
-#include "core/error.h"
 #include "core/text.h"
 #include "tools/environment.h"
+#include "tools/help.h"
 #include "tools/log.h"
 
 namespace headrace::tools {
@@ -41,9 +42,19 @@ constexpr const char* kExitCodes =
 void flush_stdout() {
   errno = 0;
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fail(ErrorCode::kIo, "cannot write: {}",
-         errno != 0 ? std::strerror(errno) : "an earlier write failed");
+    throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), "cannot write");
   }
+}
+
+/// Reports an error about stdout. Whoever read it may have had enough ('| head'): then the process
+/// ends without a word, as it would have if main() did not ignore the signal.
+void report_lost_output(const std::exception& error) {
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system != nullptr && system->code().value() == EPIPE) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  spdlog::error("standard output: {}", error.what());
 }
 
 /// Help goes to stdout and is no error; everything else about the command line is.
@@ -74,6 +85,7 @@ void check_command(int argc, char** argv) {
 
 int parse_and_run(int argc, char** argv) {
   CLI::App app(kAbout, "headrace");
+  app.formatter(help_formatter());  // before the sub-commands, which inherit it
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", version_text());
@@ -117,8 +129,11 @@ int run_command_line(int argc, char** argv) {
     return code;
   } catch (const std::exception& error) {
     // fmt::print() throws too, but does not know where it writes to.
-    const bool lost = std::ferror(stdout) != 0;
-    spdlog::error("{}{}", lost ? "standard output: " : "", error.what());
+    if (std::ferror(stdout) != 0) {
+      report_lost_output(error);
+    } else {
+      spdlog::error("{}", error.what());
+    }
   }
   return kFailed;
 }

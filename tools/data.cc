@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/npy.h"
 #include "data/image_batch.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/text/units.h"
 
@@ -72,9 +73,9 @@ Action set_up(CLI::App& app) {
   app.add_option("--part", flags->part, "Which images are written: 'test' or 'train'")
       ->check(CLI::IsMember({"test", "train"}));
   app.add_option("--first", flags->first, "The first image that is written")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_option("--count", flags->count, "How many are written")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->default_str("all from the first on");
   return [flags] { return show_data(*flags); };
 }

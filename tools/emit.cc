@@ -10,8 +10,16 @@
 #include <spdlog/spdlog.h>
 
 #include "core/error.h"
+#include "core/proto/net.pb.h"
+#include "core/proto/net_io.h"
+#include "core/proto/netron.h"
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "graph/session.h"
 #include "models/model.h"
+#include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/nets/given_tensors.h"
 #include "tools/recipe.h"
 
 namespace headrace::tools {
@@ -22,6 +30,8 @@ struct EmitOptions {
   Recipe recipe;
   int64_t epoch_size = 0;
   std::string folder;
+  bool values = false;
+  uint64_t seed = 1;
 };
 
 int64_t count_elements(const Net& net) {
@@ -40,6 +50,37 @@ int list_models() {
                definition->summary);
   }
   return kOk;
+}
+
+/// The init net with its random numbers drawn: constants stay what they are, values stand for the
+/// rest.
+NetDef with_values(const NetDef& init, uint64_t seed) {
+  ThreadPool pool;
+  Workspace workspace;
+  run_once(init, workspace, pool, seed);
+  NetDef net;
+  net.set_name(init.name());
+  for (const OperatorDef& op : init.op()) {
+    if (op.type() == "ConstantFill") {
+      *net.add_op() = op;
+      continue;
+    }
+    for (const std::string& blob : op.output()) {
+      add_given_tensor(net, blob, workspace.fetch(blob));
+    }
+  }
+  *net.mutable_external_output() = init.external_output();
+  *net.mutable_arg() = init.arg();
+  return net;
+}
+
+/// Netron opens a net together with the init net beside it, or not at all.
+void explain_netron(const NetDef& init, const std::string& prefix) {
+  if (netron_problems(init, FileFormat::kText, NetRole::kInit).empty()) return;
+  spdlog::info(
+      "Netron opens {0}_train_net.pbtxt, but neither of the others: it knows no random numbers in "
+      "an init net. With --values, {0}_predict_net.pbtxt opens too",
+      prefix);
 }
 
 int emit(const EmitOptions& options) {
@@ -63,6 +104,14 @@ int emit(const EmitOptions& options) {
   for (const char* part : {"init", "train", "predict"}) {
     fmt::print("{}_{}_net.pbtxt\n", prefix, part);
   }
+  const NetDef init = step.init_net();
+  if (!options.values) {
+    explain_netron(init, prefix);
+    return kOk;
+  }
+  const std::string file = prefix + "_init_net.pb";
+  save_net(with_values(init, options.seed), file);
+  fmt::print("{}\n", file);
   return kOk;
 }
 
@@ -70,12 +119,20 @@ Action set_up(CLI::App& flags) {
   auto options = std::make_shared<EmitOptions>();
   auto* list = flags.add_flag("--list", options->list, "List the models and stop");
   add_model_flags(flags, options->recipe);
-  flags.add_option("-o,--output", options->folder, "Folder that the nets are written to")
+  flags
+      .add_option("-o,--output", options->folder,
+                  "Folder that the nets are written to; has to be given")
+      ->type_name("DIR")
       ->default_str("");
+  flags.add_flag("--values", options->values,
+                 "Also write MODEL_init_net.pb: the init net with its random numbers drawn. Other "
+                 "engines begin with the same parameters, and Netron shows them with "
+                 "MODEL_predict_net");
+  flags.add_option("--seed", options->seed, "Keys the random numbers of --values");
   flags
       .add_option("--epoch-size", options->epoch_size,
                   "Training samples per epoch, which the schedule counts in")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->default_str("the size of the data set that the model was made for");
   add_recipe_flags(flags, options->recipe);
   return [options, list, &flags] {

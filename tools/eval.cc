@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/loaded_net.h"
 #include "tools/nets/net_flags.h"
@@ -74,7 +75,7 @@ Action set_up(CLI::App& app) {
   app.add_option("--part", flags->part, "Which images: 'test' or 'train'")
       ->check(CLI::IsMember({"test", "train"}));
   app.add_option("--batch", flags->batch, "Images per batch; the last one may hold less")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
   app.add_flag("--json", flags->json, "Print one JSON object");
   flags->execution.add_to(app);
   flags->blobs.add_prediction_flags(app);

@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 
 #include "core/error.h"
+#include "tools/checks.h"
+#include "tools/help.h"
 
 namespace headrace::tools {
 namespace {
@@ -80,101 +82,105 @@ LearningRateSchedule make_schedule(const Recipe& recipe) {
 }  // namespace
 
 void add_model_flags(CLI::App& flags, Recipe& recipe) {
-  flags.add_option("MODEL", recipe.model, "Name of the model; see emit --list");
-  flags.add_option("--batch", recipe.input.batch, "Samples per iteration")
-      ->check(CLI::PositiveNumber)
+  const HelpGroup group(flags, "Model");
+  flags.add_option("MODEL", recipe.model, "Name of the model; 'headrace emit --list' lists them");
+  flags.add_option("--batch", recipe.input.batch, "Samples per iteration; has to be given")
+      ->check(whole_number(1))
       ->default_str("");
   flags.add_option("--image", recipe.input.image, "Height and width of images")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->default_str("what the model was made for");
   flags.add_option("--channels", recipe.input.channels, "Channels of images")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->default_str("what the model was made for");
   flags.add_option("--classes", recipe.input.classes, "Number of classes")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->default_str("what the model was made for");
 }
 
 void add_recipe_flags(CLI::App& flags, Recipe& recipe) {
+  const HelpGroup group(flags, "Recipe");
   std::vector<OnlyWith> only;
   auto only_with = [&](CLI::Option* option, const std::string& flag, const std::string& value,
                        std::vector<std::string> values) {
     only.emplace_back(option, flag, value, std::move(values));
   };
 
-  flags.add_option("--epochs", recipe.epochs, "Passes over the data")->check(CLI::PositiveNumber);
+  flags.add_option("--epochs", recipe.epochs, "Passes over the data")->check(positive_number());
 
-  flags.add_option("--optimizer", recipe.optimizer, "sgd, lars or adam")
+  flags.add_option("--optimizer", recipe.optimizer, "How parameters are updated")
       ->check(CLI::IsMember({"sgd", "lars", "adam"}));
-  flags.add_option("--momentum", recipe.momentum, "Momentum; beta1 of adam")
-      ->check(CLI::Range(0.0, 1.0));
-  only_with(flags.add_flag("--nesterov,!--no-nesterov", recipe.nesterov, "Nesterov's momentum"),
+  flags.add_option("--momentum", recipe.momentum, "Momentum; beta1 of adam")->check(fraction());
+  only_with(flags.add_flag("--nesterov,!--no-nesterov", recipe.nesterov,
+                           "Nesterov's momentum (default: on)"),
             "--optimizer", recipe.optimizer, {"sgd", "lars"});
   flags
       .add_option("--weight-decay", recipe.weight_decay,
                   "Decay of all parameters but the scales and biases of batch normalisation")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   only_with(flags
                 .add_option("--momentum-form", recipe.momentum_form,
-                            "rate-in-buffer (v = m v + rate g; w -= v) or reference (v = m v + g; "
-                            "w -= rate v)")
+                            "rate-in-buffer: v = m v + rate g, w -= v; reference: v = m v + g, "
+                            "w -= rate v")
                 ->check(CLI::IsMember({"rate-in-buffer", "reference"})),
             "--optimizer", recipe.optimizer, {"sgd"});
   auto* correction =
       flags
           .add_option(
               "--momentum-correction", recipe.momentum_correction,
-              "Rescale the buffer when the rate changes: exact (always), threshold (changes "
-              "by more than a factor of 1.1) or off")
+              "Rescale the buffer when the rate changes; exact: at every change, threshold: when "
+              "it changes by more than a factor of 1.1")
           ->check(CLI::IsMember({"exact", "threshold", "off"}));
   only_with(correction, "--optimizer", recipe.optimizer, {"sgd", "lars"});
   only_with(correction, "--momentum-form", recipe.momentum_form, {"rate-in-buffer"});
   only_with(flags.add_option("--trust", recipe.trust, "Trust coefficient of lars")
-                ->check(CLI::PositiveNumber),
+                ->check(positive_number()),
             "--optimizer", recipe.optimizer, {"lars"});
-  only_with(flags.add_option("--beta2", recipe.beta2, "Decay rate of adam's squares")
-                ->check(CLI::Range(0.0, 1.0)),
-            "--optimizer", recipe.optimizer, {"adam"});
+  only_with(
+      flags.add_option("--beta2", recipe.beta2, "Decay rate of adam's squares")->check(fraction()),
+      "--optimizer", recipe.optimizer, {"adam"});
 
   flags.add_option("--learning-rate", recipe.learning_rate, "Rate for --reference-batch samples")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   flags
       .add_option("--reference-batch", recipe.reference_batch,
                   "The rate grows in proportion to the batch; 0: it does not")
-      ->check(CLI::NonNegativeNumber);
-  flags.add_option("--warmup", recipe.warmup, "gradual, constant or none")
+      ->check(whole_number(0));
+  flags.add_option("--warmup", recipe.warmup, "How the rate begins")
       ->check(CLI::IsMember({"gradual", "constant", "none"}));
   only_with(flags.add_option("--warmup-epochs", recipe.warmup_epochs, "Length of the warm-up")
-                ->check(CLI::PositiveNumber)
+                ->check(positive_number())
                 ->default_str("5/90 of --epochs"),
             "--warmup", recipe.warmup, {"gradual", "constant"});
   only_with(
       flags.add_option("--warmup-from", recipe.warmup_from, "Rate at the start of the warm-up")
-          ->check(CLI::NonNegativeNumber)
+          ->check(number_from_zero())
           ->default_str("--learning-rate, or the full rate if that is less"),
       "--warmup", recipe.warmup, {"gradual", "constant"});
-  flags.add_option("--decay", recipe.decay, "step, poly, cosine or none")
+  flags.add_option("--decay", recipe.decay, "How the rate falls")
       ->check(CLI::IsMember({"step", "poly", "cosine", "none"}));
-  only_with(flags.add_option("--milestones", recipe.milestones, "Epochs at which the rate drops")
+  only_with(flags
+                .add_option("--milestones", recipe.milestones,
+                            "Epochs at which the rate drops, such as 30,60,80")
                 ->delimiter(',')
-                ->check(CLI::PositiveNumber)
+                ->check(positive_number())
                 ->default_str("1/3, 2/3 and 8/9 of --epochs"),
             "--decay", recipe.decay, {"step"});
   only_with(
-      flags.add_option("--gamma", recipe.gamma, "Factor of each drop")->check(CLI::PositiveNumber),
+      flags.add_option("--gamma", recipe.gamma, "Factor of each drop")->check(positive_number()),
       "--decay", recipe.decay, {"step"});
   only_with(flags.add_option("--power", recipe.power, "Power of the polynomial")
-                ->check(CLI::PositiveNumber),
+                ->check(positive_number()),
             "--decay", recipe.decay, {"poly"});
 
   flags
       .add_option("--clip-gradients", recipe.clip_gradients,
                   "Largest norm of all gradients together; 0: any")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   flags
       .add_option("--average", recipe.average,
                   "Decay of a moving average of the parameters; 0: none is kept")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(fraction());
 
   recipe.check = [only = std::move(only)] {
     for (const OnlyWith& rule : only) rule.check();

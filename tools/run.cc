@@ -1,4 +1,5 @@
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "core/trace.h"
 #include "graph/plan_runner.h"
 #include "graph/session.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/loaded_net.h"
 #include "tools/nets/net_flags.h"
@@ -25,6 +27,7 @@ struct RunFlags {
   std::vector<std::string> outputs;
   std::vector<std::string> records;
   int iterations = 1;
+  std::vector<std::string> losses;
   std::string trace;
 };
 
@@ -34,6 +37,7 @@ class Recording {
   explicit Recording(NamedValue target) : target_(std::move(target)) {}
 
   const std::string& blob() const { return target_.name; }
+  const std::string& file() const { return target_.value; }
 
   void add(Tensor value) {
     if (!values_.empty() && values_.front().desc() != value.desc()) {
@@ -64,6 +68,13 @@ class Recording {
   std::vector<Tensor> values_;
 };
 
+/// A long run should not end with a folder that is not there.
+void check_folder(const std::string& file, const std::string& flag) {
+  const auto folder = std::filesystem::absolute(file).parent_path();
+  require(std::filesystem::is_directory(folder), ErrorCode::kNotFound,
+          "{}: cannot write '{}', because there is no folder '{}'", flag, file, folder.native());
+}
+
 /// What the net alone can give is asked of it; what it does not know must be in the workspace.
 void ask_for(const std::string& blob, const LoadedNet& net, const Workspace& workspace,
              CompileOptions& options) {
@@ -72,12 +83,26 @@ void ask_for(const std::string& blob, const LoadedNet& net, const Workspace& wor
   if (net.knows(blob) || !elsewhere) options.readable.names.push_back(blob);
 }
 
+std::vector<std::string> losses_to_guard(const RunFlags& flags, const LoadedNet& net) {
+  for (const std::string& loss : flags.losses) {
+    require(net.knows(loss), ErrorCode::kNotFound, "--loss-blob: '{}' has no blob '{}'",
+            flags.net.net, loss);
+  }
+  if (!flags.losses.empty()) return flags.losses;
+  std::vector<std::string> losses = net.roles().losses;
+  std::erase_if(losses, [&](const std::string& loss) { return !net.knows(loss); });
+  return losses;
+}
+
 int run(const RunFlags& flags) {
   const auto outputs = parse_named(flags.outputs, "--output");
   std::vector<Recording> recordings;
   for (NamedValue& record : parse_named(flags.records, "--record")) {
     recordings.emplace_back(std::move(record));
   }
+  for (const NamedValue& output : outputs) check_folder(output.value, "--output");
+  for (const Recording& recording : recordings) check_folder(recording.file(), "--record");
+  if (!flags.trace.empty()) check_folder(flags.trace, "--trace");
   const LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
   require(net.plan() == nullptr || flags.trace.empty(), ErrorCode::kUnsupported,
           "--trace shows the runs of one net, and '{}' is a plan of {} nets: trace them one by one",
@@ -92,6 +117,7 @@ int run(const RunFlags& flags) {
   SessionOptions options = flags.execution.session(pool);
   for (const NamedValue& output : outputs) ask_for(output.name, net, workspace, options.compile);
   for (const Recording& r : recordings) ask_for(r.blob(), net, workspace, options.compile);
+  options.compile.finite = losses_to_guard(flags, net);
   std::optional<Timeline> timeline;
   if (!flags.trace.empty()) options.run.trace = &timeline.emplace(pool).recorder();
 
@@ -128,7 +154,12 @@ Action set_up(CLI::App& app) {
       ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--iterations", flags->iterations, "How often the net (or plan) runs")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
+  app.add_option("--loss-blob", flags->losses,
+                 "Stop before the backward pass if this blob is not finite; repeatable")
+      ->type_name("BLOB")
+      ->default_str("the losses that the net names")
+      ->allow_extra_args(false);
   flags->execution.add_to(app);
   app.add_option("--trace", flags->trace,
                  "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev")

@@ -1,18 +1,33 @@
 #include <memory>
-#include <string>
 
 #include <CLI/CLI.hpp>
 
 #include "tools/command.h"
 #include "tools/train/job.h"
+#include "tools/train/report.h"
+#include "tools/train/seeds.h"
 
 namespace headrace::tools {
 namespace {
 
+template <typename Result>
+int show(const std::optional<Result>& result, bool json) {
+  if (!result) return kStopped;
+  if (json) {
+    print_json(*result);
+  } else {
+    print(*result);
+  }
+  return kOk;
+}
+
 Action set_up(CLI::App& app) {
   auto flags = std::make_shared<TrainFlags>();
   flags->add_to(app);
-  return [flags] { return TrainJob(*flags).run(); };
+  return [flags] {
+    return flags->seeds > 1 ? show(train_seeds(*flags), flags->json)
+                            : show(TrainJob(*flags).run(), flags->json);
+  };
 }
 
 const RegisterCommand kTrain("train", "Train a model, or a training net of your own", set_up);

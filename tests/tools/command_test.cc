@@ -1,6 +1,8 @@
 // The conventions of the whole command: what is data and what is log, and what the exit codes say.
+#include <csignal>
+#include <sstream>
+
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -37,7 +39,13 @@ TEST(Command, AWrongCommandLineIsExitCodeTwo) {
       {{}, "a command is missing"},
       {{"trian"}, "no command 'trian' (did you mean 'train'?)"},
       {{"run"}, "NET is required"},
-      {{"run", "net.pb", "--iterations", "0"}, "--iterations"},
+      {{"run", "net.pb", "--iterations", "0"},
+       "--iterations: expected a whole number, at least 1, found '0'"},
+      {{"run", "net.pb", "--iterations", "2.5"}, "at least 1, found '2.5'"},
+      {{"run", "net.pb", "--iterations", "99999999999"}, "at most 2147483647"},
+      {{"emit", "resnet8", "--learning-rate", "nan"}, "expected a number above 0, found 'nan'"},
+      {{"emit", "resnet8", "--momentum", "1.5"}, "expected a number from 0 to 1, found '1.5'"},
+      {{"emit", "resnet8", "--weight-decay", "-1"}, "expected a number, 0 or above, found '-1'"},
       {{"run", "net.pb", "--executor", "magic"}, "--executor"},
       {{"run", "net.pb", "--output", "softmax"}, "--output: expected NAME=VALUE"},
       {{"run", "net.pb", "--no-such-flag"}, "--no-such-flag"},
@@ -61,6 +69,26 @@ TEST(Command, AFullStandardOutputIsAnError) {
   EXPECT_EQ(WEXITSTATUS(status), 1);
   const std::string err = testing::read_file(folder / "err");
   EXPECT_NE(err.find("standard output: "), std::string::npos) << err;
+}
+
+TEST(Command, HelpNamesValuesAndDefaults) {
+  const std::string help = headrace({"train", "--help"}).out;
+  for (const char* line :
+       {"\n  --epochs N                  Passes over the data (default: 90)\n",
+        "\n  --executor parallel|serial  ", "\n  -o, --output DIR            ", "\nRecipe:\n"}) {
+    EXPECT_NE(help.find(line), std::string::npos) << line << " not in\n" << help;
+  }
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST(Command, EndsQuietlyWhenNobodyReadsOn) {
+  const testing::TempFolder folder;
+  const std::string line = "bash -c '" + testing::headrace_command() + " ops 2>" +
+                           (folder / "err").string() + " | true; exit ${PIPESTATUS[0]}'";
+  const int status = std::system(line.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGPIPE);  // as any filter
+  EXPECT_EQ(testing::read_file(folder / "err"), "");
 }
 
 TEST(Command, ColoursOnATerminalUnlessTheyAreUnwanted) {

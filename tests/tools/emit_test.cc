@@ -1,4 +1,5 @@
 // headrace emit, run as from the command line.
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "core/proto/net.pb.h"
 #include "core/proto/net_io.h"
 #include "core/proto/netron.h"
+#include "core/thread_pool.h"
+#include "core/workspace.h"
+#include "graph/session.h"
 #include "models/model.h"
 #include "tests/support/temp_folder.h"
 #include "tools/command.h"
@@ -19,6 +23,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 struct Result {
   int code = 0;
@@ -59,6 +64,39 @@ TEST(Emit, WritesThreeNetsAndSaysWhere) {
   EXPECT_EQ(read_roles(load_net(prefix + "_init_net.pbtxt")).phase, "init");
   EXPECT_THAT(netron_problems(train, FileFormat::kText, NetRole::kPredict), IsEmpty());
   EXPECT_THAT(netron_problems(predict, FileFormat::kText, NetRole::kPredict), IsEmpty());
+}
+
+TEST(Emit, ValuesAreTheRandomNumbersOfTheInitNet) {
+  testing::TempFolder folder;
+  const std::string prefix = folder.path().string() + "/resnet8";
+  const Result without =
+      headrace({"emit", "resnet8", "--batch", "2", "-o", folder.path().string()});
+  ASSERT_EQ(without.code, kOk) << without.err;
+  EXPECT_THAT(without.err, HasSubstr("With --values"));
+  const Result with = headrace(
+      {"emit", "resnet8", "--batch", "2", "--values", "--seed", "7", "-o", folder.path().string()});
+  ASSERT_EQ(with.code, kOk) << with.err;
+  EXPECT_THAT(with.out, HasSubstr(prefix + "_init_net.pb\n"));
+  EXPECT_THAT(with.err, Not(HasSubstr("Netron")));
+
+  const NetDef random = load_net(prefix + "_init_net.pbtxt");
+  const NetDef given = load_net(prefix + "_init_net.pb");
+  EXPECT_THAT(netron_problems(random, FileFormat::kText, NetRole::kInit), Not(IsEmpty()));
+  EXPECT_THAT(netron_problems(given, FileFormat::kBinary, NetRole::kInit), IsEmpty());
+  ThreadPool pool;
+  Workspace drawn, written, other;
+  run_once(random, drawn, pool, 7);
+  run_once(given, written, pool, 99);  // no random numbers are left in it
+  run_once(random, other, pool, 8);
+  int differ = 0;
+  for (const OperatorDef& op : random.op()) {
+    const std::string& name = op.output(0);
+    const Tensor value = drawn.fetch(name);
+    ASSERT_EQ(written.fetch(name).desc(), value.desc()) << name;
+    EXPECT_EQ(std::memcmp(written.fetch(name).raw(), value.raw(), value.bytes()), 0) << name;
+    differ += std::memcmp(other.fetch(name).raw(), value.raw(), value.bytes()) != 0;
+  }
+  EXPECT_EQ(differ, 10);  // nine convolutions and the last layer
 }
 
 TEST(Emit, TheSameCommandWritesTheSameBytes) {

@@ -1,8 +1,10 @@
 // headrace run: the flags that others script against, and everything that can be wrong about what
 // they name. Values are checked against sums done by hand.
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -210,6 +212,75 @@ TEST_F(Run, NamesMissingAndDamagedFiles) {
   expect_failure({"--shapes", "shapes.json"}, "no JSON file");
 }
 
+TEST_F(Run, RefusesFoldersThatAreNotThereBeforeItRuns) {
+  expect_failure({"--output", "d=none/d.npy"}, "there is no folder");
+  expect_failure({"--record", "d=none/d.npy"}, "none/d.npy");
+  expect_failure({"--trace", "none/t.json"}, "none/t.json");
+}
+
+TEST_F(Run, AFullDeviceIsAnError) {
+  expect_failure({"--init", "init.pbtxt", "--input", "a=a.npy", "--output", "d=/dev/full"},
+                 "No space left on device");
+}
+
+// A training step with its loss: what follows from a loss that is not finite must not happen.
+class RunStep : public Run {
+ protected:
+  void SetUp() override {
+    Run::SetUp();
+    write_file(folder_ / "net.pbtxt", R"(
+name: "step"
+op { input: "x" output: "root" type: "Sqrt" }
+op { input: "root" input: "label" output: "p" output: "loss" type: "SoftmaxWithLoss" }
+op { input: "count" output: "count" type: "Iter" }
+external_input: "x" external_input: "label" external_input: "count"
+arg { name: "losses" strings: "loss" }
+)");
+    write_npy(Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}), folder_ / "x.npy");
+    write_npy(Tensor::from<int32_t>({2}, {0, 2}), folder_ / "label.npy");
+    write_npy(Tensor::from<int64_t>({1}, {0}), folder_ / "count.npy");
+  }
+  std::vector<std::string> fed(const std::string& x, const std::string& label,
+                               std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--input", "x=" + x, "--input", "label=" + label, "--input",
+                             "count=count.npy", "--output", "count=out.npy"});
+    return more;
+  }
+};
+
+TEST_F(RunStep, SaysWhereALossThatIsNoNumberBegan) {
+  ASSERT_EQ(run(fed("x.npy", "label.npy")).exit_code, 0);
+  std::filesystem::remove(folder_ / "out.npy");
+  write_npy(Tensor::from<float>({2, 3}, {1, 2, 3, 4, -5, 6}), folder_ / "negative.npy");
+  expect_failure(fed("negative.npy", "label.npy"),
+                 "it began in Sqrt 'root' (#0), whose inputs were finite: output 'root' is nan at "
+                 "element 4");
+  write_npy(Tensor::from<float>({2, 3}, {1, 2, 3, 4, NAN, 6}), folder_ / "nan.npy");
+  expect_failure(fed("nan.npy", "label.npy"), "input 'x' holds nan at element 4");
+}
+
+TEST_F(RunStep, GuardsTheLossThatAFlagNames) {
+  std::string net = read_file(folder_ / "net.pbtxt");
+  net.resize(net.find("arg {"));
+  write_file(folder_ / "net.pbtxt", net);
+  write_npy(Tensor::from<float>({2, 3}, {1, 2, 3, 4, -5, 6}), folder_ / "negative.npy");
+  EXPECT_EQ(run(fed("negative.npy", "label.npy")).exit_code, 0);
+  std::filesystem::remove(folder_ / "out.npy");
+  expect_failure(fed("negative.npy", "label.npy", {"--loss-blob", "loss"}), "the loss is nan");
+  expect_failure(fed("x.npy", "label.npy", {"--loss-blob", "los"}),
+                 "--loss-blob: 'net.pbtxt' has no blob 'los'");
+}
+
+TEST_F(RunStep, NamesLabelsOutOfRange) {
+  for (const int32_t label : {3, -1}) {
+    write_npy(Tensor::from<int32_t>({2}, {0, label}), folder_ / "bad.npy");
+    expect_failure(fed("x.npy", "bad.npy"),
+                   fmt::format("label {} of sample 1 is not in 0 ... 2", label));
+  }
+  write_npy(Tensor::from<float>({2}, {0, 1}), folder_ / "real.npy");
+  expect_failure(fed("x.npy", "real.npy"), "its elements must be int32 or int64");
+}
+
 TEST_F(Run, AFullDiskLeavesTheOldFile) {
   // Files of the command cannot grow beyond 8 KiB, as on a full disk; the array takes 40,000 bytes.
   ASSERT_EQ(run({"--init", "init.pbtxt", "--input", "a=a.npy", "--output", "d=d.npy"}).exit_code,
@@ -220,7 +291,7 @@ TEST_F(Run, AFullDiskLeavesTheOldFile) {
                 op { output: "a" type: "ConstantFill" arg { name: "shape" ints: 100 ints: 100 } }
                 op { output: "n" type: "ConstantFill" arg { name: "shape" ints: 1 }
                      arg { name: "dtype" i: 10 } arg { name: "value" i: 0 } })");
-  const std::string line = "cd " + folder_.path().string() + " && trap '' XFSZ && ulimit -f 8 && " +
+  const std::string line = "cd " + folder_.path().string() + " && ulimit -f 8 && " +
                            testing::headrace_command() +
                            " run net.pbtxt --init init.pbtxt --output d=d.npy 2>err";
   const int status = std::system(("bash -c \"" + line + "\"").c_str());

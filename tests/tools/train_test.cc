@@ -1,6 +1,7 @@
 // headrace train as a process: what it leaves behind, that it goes on bit for bit after whatever
 // ended it, and that nothing half-done replaces what was good.
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -202,7 +203,10 @@ TEST_F(Train, ALossThatIsNoNumberStopsItAndTheCheckpointStays) {
   const std::string before = read_file(out("a") / "resnet8_trained_init_net.pb");
   const ProcessResult result = headrace(args("b", {"--learning-rate", "1e18", "--warmup", "none"}));
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_NE(result.err.find("loss"), std::string::npos) << result.err;
+  for (const char* part :
+       {"the loss is nan", "with 'loss' float32 ()", "because: state '", "a lower learning rate"}) {
+    EXPECT_NE(result.err.find(part), std::string::npos) << part << " not in " << result.err;
+  }
   EXPECT_FALSE(std::filesystem::exists(out("b") / "resnet8_trained_init_net.pb"));
   EXPECT_FALSE(std::filesystem::exists(out("b") / "checkpoint.safetensors"));
   const auto log = lines_of(out("b") / "log.jsonl");
@@ -224,6 +228,94 @@ TEST_F(Train, NamesBadLabelsAndTruncatedData) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.err.find("label 10 for image 199"), std::string::npos) << result.err;
   EXPECT_FALSE(std::filesystem::exists(out("a")));
+}
+
+TEST_F(Train, RefusesBatchesLargerThanTheData) {
+  const ProcessResult result = headrace({"train", "resnet8", "--data", "fashion-mnist:" + data(),
+                                         "--batch", "201", "-o", out("a").string()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("--batch: 201 is more than the 200 training images"), std::string::npos)
+      << result.err;
+}
+
+TEST_F(Train, AFullDiskLeavesTheLastCheckpoint) {
+  train("straight");
+  Process stopping(args("full", {"--checkpoint-every", "4"}));
+  wait_for_iteration(stopping, "full", 9);
+  stopping.send(SIGKILL);
+  stopping.wait();
+  // No file may grow beyond 100 KiB; a checkpoint takes more than six times that.
+  const std::string before = read_file(out("full") / "checkpoint.safetensors");
+  std::string line = "ulimit -f 100; exec " + testing::headrace_command();
+  for (const std::string& arg : args("full", {"--checkpoint-every", "4", "--resume"})) {
+    line += " '" + arg + "'";
+  }
+  write_file(folder_ / "line", line + " 2>" + (folder_ / "err").string());
+  const int status = std::system(("bash " + (folder_ / "line").string()).c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  const std::string err = read_file(folder_ / "err");
+  EXPECT_NE(err.find("checkpoint.safetensors': File too large"), std::string::npos) << err;
+  EXPECT_NE(err.find("nothing was changed: make room and save again"), std::string::npos) << err;
+  EXPECT_EQ(read_file(out("full") / "checkpoint.safetensors"), before);
+  for (const auto& entry : std::filesystem::directory_iterator(out("full"))) {
+    EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+  }
+  const ProcessResult resumed = headrace(args("full", {"--checkpoint-every", "4", "--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  expect_same(out("straight") / "checkpoint.safetensors", out("full") / "checkpoint.safetensors");
+}
+
+TEST_F(Train, ReportsMeanAndDeviationOverSeeds) {
+  const ProcessResult result = headrace(args("seeds", {"--seeds", "3", "--seed", "5", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["seeds"].size(), 3u);
+  std::vector<double> errors;
+  for (size_t i = 0; i < 3; ++i) {
+    const json& one = report["seeds"][i];
+    EXPECT_EQ(one["seed"], 5 + i);
+    EXPECT_TRUE(std::filesystem::exists(std::string(one["weights"])));
+    // Two epochs: their median is their mean.
+    const double first = one["epochs"][0]["test_accuracy"],
+                 last = one["epochs"][1]["test_accuracy"];
+    EXPECT_NEAR(one["median_test_error"], 1 - (first + last) / 2, 1e-12);
+    errors.push_back(one["median_test_error"]);
+  }
+  const double mean = (errors[0] + errors[1] + errors[2]) / 3;
+  double squares = 0;
+  for (const double error : errors) squares += (error - mean) * (error - mean);
+  EXPECT_NEAR(report["median_test_error"]["mean"], mean, 1e-12);
+  EXPECT_NEAR(report["median_test_error"]["deviation"], std::sqrt(squares / 2), 1e-12);
+  EXPECT_EQ(report["median_of_epochs"], 2);
+
+  // Each is the job that a seed of its own would be, and seeds make a difference.
+  ASSERT_EQ(headrace(args("six", {"--seed", "6"})).exit_code, 0);
+  expect_same(out("six") / "checkpoint.safetensors",
+              out("seeds") / "seed-6" / "checkpoint.safetensors");
+  EXPECT_NE(read_file(out("seeds") / "seed-5" / "resnet8_trained_init_net.pb"),
+            read_file(out("seeds") / "seed-6" / "resnet8_trained_init_net.pb"));
+}
+
+TEST_F(Train, ResumesWithTheSeedThatWasStopped) {
+  const std::vector<std::string> seeds = {"--seeds", "2"};
+  EXPECT_NE(headrace(args("a", {"--seeds", "2", "--resume"})).err.find("nothing to resume"),
+            std::string::npos);
+  Process process(args("a", seeds));
+  wait_for_iteration(process, "a/seed-2", 3);
+  process.send(SIGINT);
+  const ProcessResult stopped = process.wait();
+  ASSERT_EQ(stopped.exit_code, 3) << stopped.err;
+  EXPECT_EQ(stopped.out, "");
+  const ProcessResult resumed = headrace(args("a", {"--seeds", "2", "--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  for (const char* part : {"seed  test error  median of the last 2 epochs", "\nmean", "\n std"}) {
+    EXPECT_NE(resumed.out.find(part), std::string::npos) << resumed.out;
+  }
+  ASSERT_EQ(headrace(args("b", seeds)).exit_code, 0);
+  for (const char* seed : {"seed-1", "seed-2"}) {
+    expect_same(out("a") / seed / "checkpoint.safetensors",
+                out("b") / seed / "checkpoint.safetensors");
+  }
 }
 
 TEST_F(Train, TakesNetsFromFiles) {

@@ -1,4 +1,4 @@
-#include "tools/train/given_tensors.h"
+#include "tools/nets/given_tensors.h"
 
 #include "core/error.h"
 

@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
+#include "tools/checks.h"
+#include "tools/help.h"
+
 namespace headrace::tools {
 
 NamedValue parse_named(const std::string& text, const std::string& flag) {
@@ -44,12 +47,12 @@ void NetFlags::add_to(CLI::App& flags) {
 }
 
 void ExecutionFlags::add_to(CLI::App& flags) {
+  const HelpGroup group(flags, "Execution");
   flags.add_option("--threads", threads, "Compute threads; 0 is one per CPU this process may use")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   flags.add_flag("--pin", pin, "Bind every thread to a CPU of its own");
   flags
-      .add_option("--executor", executor,
-                  "'parallel', or 'serial': one operator at a time, in the order of the net")
+      .add_option("--executor", executor, "serial: one operator at a time, in the order of the net")
       ->check(CLI::IsMember({"parallel", "serial"}));
   flags.add_option("--seed", seed, "Keys everything random");
   flags.add_flag("--strict", strict,

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include "data/data_source.h"
+#include "tools/checks.h"
 #include "tools/train/job.h"
 
 namespace headrace::tools {
@@ -15,29 +16,35 @@ void TrainFlags::add_to(CLI::App& app) {
   app.add_option("-o,--output", folder, "Folder for nets, checkpoints, log and parameters")
       ->required()
       ->type_name("DIR");
+  auto* trace_option =
+      app.add_option("--trace", trace,
+                     "Write a timeline (.json, Chrome trace format) of the last iterations")
+          ->type_name("FILE")
+          ->default_str("");
   app.add_flag("--resume", resume, "Go on from the folder's checkpoint, bit for bit");
   app.add_flag("--overwrite", overwrite, "Begin anew although the folder holds a training job")
       ->excludes("--resume");
   app.add_flag("--allow-changes", allow_changes,
                "Resume although flags, threads or version differ; not bit for bit then")
       ->needs("--resume");
+  app.add_option("--seeds", seeds,
+                 "Train so many times, with --seed and the seeds after it, each in a folder of its "
+                 "own in DIR, and report mean and standard deviation")
+      ->check(whole_number(1))
+      ->excludes(trace_option);
   app.add_option("--test-batch", test_batch, "Images per batch of evaluation; 0: as --batch")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_option("--checkpoint-every", checkpoint_every,
                  "Also write a checkpoint every so many iterations; 0: after each epoch only")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_option("--log-every", log_every, "Iterations per line of log.jsonl")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
   app.add_option("--shift", augmentation.shift,
                  "Move training images by up to so many pixels at random")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   app.add_flag("--flip", augmentation.flip, "Mirror half of the training images at random");
-  app.add_option("--trace", trace,
-                 "Write a timeline (.json, Chrome trace format) of the last iterations")
-      ->type_name("FILE")
-      ->default_str("");
   app.add_option("--trace-steps", trace_steps, "Iterations in the timeline")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
   app.add_flag("--json", json, "Print the result as one JSON object");
   execution.add_to(app);
   blobs.add_prediction_flags(app);

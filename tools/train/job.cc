@@ -11,9 +11,7 @@
 #include "core/error.h"
 #include "core/proto/net_io.h"
 #include "core/proto/netron.h"
-#include "tools/command.h"
 #include "tools/environment.h"
-#include "tools/text/statistics.h"
 #include "tools/text/units.h"
 
 namespace headrace::tools {
@@ -24,19 +22,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kLast = "checkpoint.safetensors";
 constexpr const char* kBest = "best.safetensors";
-constexpr size_t kMedianOf = 5;  // epochs; the measure of Goyal et al., section 5.1
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-Json to_json(const EpochResult& result) {
-  return {{"epoch", result.epoch},
-          {"train_loss", result.train_loss},
-          {"train_accuracy", result.train_accuracy},
-          {"test_loss", result.test_loss},
-          {"test_accuracy", result.test_accuracy},
-          {"learning_rate", result.learning_rate}};
 }
 
 bool is_best(const std::vector<EpochResult>& epochs) {
@@ -45,16 +33,11 @@ bool is_best(const std::vector<EpochResult>& epochs) {
   });
 }
 
-/// The median error of the last epochs, up to five.
-double median_error(const std::vector<EpochResult>& epochs) {
-  std::vector<double> errors;
-  for (size_t i = epochs.size() - std::min(kMedianOf, epochs.size()); i < epochs.size(); ++i) {
-    errors.push_back(1 - epochs[i].test_accuracy);
-  }
-  return median_of(std::move(errors));
-}
-
 }  // namespace
+
+bool holds_job(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / kLast);
+}
 
 TrainJob::TrainJob(TrainFlags& flags)
     : flags_(flags), folder_(flags.folder), progress_(progress_style()), began_(Clock::now()) {
@@ -138,15 +121,19 @@ void TrainJob::begin() {
   log_->write(event);
 }
 
-int TrainJob::run() {
+std::optional<TrainReport> TrainJob::run() {
   begin();
   try {
     while (!training_->finished()) {
-      if (stop_.requested()) return stop();
-      if (training_->epoch_ended()) {
-        if (!close_epoch()) return stop();
-      } else {
+      bool go_on = !stop_.requested();
+      if (go_on && training_->epoch_ended()) {
+        go_on = close_epoch();
+      } else if (go_on) {
         step();
+      }
+      if (!go_on) {
+        stop();
+        return std::nullopt;
       }
     }
   } catch (Error& error) {
@@ -154,6 +141,10 @@ int TrainJob::run() {
     log_->write({{"event", "error"},
                  {"iteration", training_->state().iteration},
                  {"message", error.what()}});
+    if (error.code() == ErrorCode::kNumeric) {
+      spdlog::info(
+          "a lower learning rate, a longer warm-up or clipped gradients may keep it finite");
+    }
     if (saved_iteration_ >= 0) {
       spdlog::info("the checkpoint of iteration {} is in {}", count_text(saved_iteration_),
                    (folder_ / kLast).native());
@@ -241,7 +232,7 @@ void TrainJob::write_timeline() {
                    {.process = "headrace train " + name_, .runs = flags_.trace_steps});
 }
 
-int TrainJob::stop() {
+void TrainJob::stop() {
   progress_.clear();
   save_checkpoint_as(kLast);
   write_timeline();
@@ -249,47 +240,29 @@ int TrainJob::stop() {
   log_->write({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
   spdlog::info("stopped after iteration {} of {}; --resume goes on from {}", count_text(iteration),
                count_text(training_->iterations()), (folder_ / kLast).native());
-  return kStopped;
 }
 
-int TrainJob::finish() {
+TrainReport TrainJob::finish() {
   progress_.clear();
-  const auto weights = file("_trained_init_net.pb");
-  const auto predict = file("_trained_predict_net.pbtxt");
+  TrainReport report{.seed = flags_.execution.seed,
+                     .iteration = training_->state().iteration,
+                     .epochs = training_->state().epochs,
+                     .weights = file("_trained_init_net.pb"),
+                     .predict_net = file("_trained_predict_net.pbtxt"),
+                     .checkpoint = folder_ / kLast,
+                     .best_checkpoint = folder_ / kBest};
   const NetDef init = training_->trained_init_net();
-  save_net(init, weights);
-  save_net(training_->predict_net(), predict);
+  save_net(init, report.weights);
+  save_net(training_->predict_net(), report.predict_net);
   for (const std::string& line : netron_problems(init, FileFormat::kBinary, NetRole::kInit)) {
-    spdlog::warn("{}: {}", weights.native(), line);
+    spdlog::warn("{}: {}", report.weights.native(), line);
   }
   write_timeline();
-  const auto& epochs = training_->state().epochs;
-  const auto counted = std::min(kMedianOf, epochs.size());
-  Json report = {{"event", "end"},
-                 {"iteration", training_->state().iteration},
-                 {"test_accuracy", epochs.back().test_accuracy},
-                 {"test_loss", epochs.back().test_loss},
-                 {"median_test_error", median_error(epochs)},
-                 {"median_of_epochs", counted},
-                 {"seconds", seconds()},
-                 {"weights", weights.native()},
-                 {"predict_net", predict.native()},
-                 {"checkpoint", (folder_ / kLast).native()},
-                 {"best_checkpoint", (folder_ / kBest).native()}};
-  log_->write(report);
-  if (flags_.json) {
-    report["epochs"] = Json::array();
-    for (const EpochResult& result : epochs) report["epochs"].push_back(to_json(result));
-    fmt::print("{}\n", report.dump(2));
-    return kOk;
-  }
-  fmt::print("test accuracy {:.2f} % after {}\n", 100 * epochs.back().test_accuracy,
-             plural(epochs.back().epoch, "epoch"));
-  fmt::print("test error {:.2f} %, median of the last {}\n", 100 * median_error(epochs),
-             plural(static_cast<int64_t>(counted), "epoch"));
-  fmt::print("parameters  {}\nnet         {}\ncheckpoint  {}\n", weights.native(), predict.native(),
-             (folder_ / kLast).native());
-  return kOk;
+  report.seconds = seconds();
+  Json event = to_json(report);
+  event["event"] = "end";
+  log_->write(event);
+  return report;
 }
 
 }  // namespace headrace::tools

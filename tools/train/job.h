@@ -13,6 +13,7 @@
 #include "tools/train/net_blobs.h"
 #include "tools/train/net_source.h"
 #include "tools/train/progress.h"
+#include "tools/train/report.h"
 #include "tools/train/stop_signal.h"
 #include "tools/train/train_log.h"
 #include "tools/train/training.h"
@@ -30,6 +31,7 @@ struct TrainFlags {
   bool resume = false;
   bool overwrite = false;
   bool allow_changes = false;
+  int seeds = 1;       // jobs, one after the other, see train_seeds()
   int test_batch = 0;  // 0: as in training
   int64_t checkpoint_every = 0;
   int64_t log_every = 10;
@@ -40,6 +42,9 @@ struct TrainFlags {
   void add_to(CLI::App& app);
 };
 
+/// Whether the folder holds the checkpoint of a training job.
+bool holds_job(const std::filesystem::path& folder);
+
 /// A training job with its folder, its log, what it shows, and Ctrl-C.
 ///
 /// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt;
@@ -49,8 +54,8 @@ struct TrainFlags {
 class TrainJob {
  public:
   explicit TrainJob(TrainFlags& flags);
-  /// Returns an ExitCode.
-  int run();
+  /// Nothing when it was stopped on request; the checkpoint is written then.
+  std::optional<TrainReport> run();
 
  private:
   void prepare_folder();
@@ -59,8 +64,8 @@ class TrainJob {
   void step();
   bool close_epoch();
   void save_checkpoint_as(const char* name);
-  int stop();
-  int finish();
+  void stop();
+  TrainReport finish();
   void write_timeline();
   double seconds_left() const;
   void log_step(const Training::Step& step);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "tools/help.h"
 
 namespace headrace::tools {
 namespace {
@@ -41,6 +42,7 @@ void check(const std::vector<Needed>& needed) {
 }  // namespace
 
 void NetBlobs::add_training_flags(CLI::App& flags) {
+  const HelpGroup group(flags, "Blobs");
   add(flags, "--label-blob", label, "Blob that labels are fed to");
   add(flags, "--loss-blob", loss, "Loss of the training net");
   add(flags, "--accuracy-blob", accuracy, "Accuracy that the training net measures");
@@ -48,6 +50,7 @@ void NetBlobs::add_training_flags(CLI::App& flags) {
 }
 
 void NetBlobs::add_prediction_flags(CLI::App& flags) {
+  const HelpGroup group(flags, "Blobs");
   add(flags, "--data-blob", data, "Blob that images are fed to");
   add(flags, "--prediction-blob", prediction, "Scores or probabilities, [batch, classes]");
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/net_roles.h"
 #include "core/proto/net_io.h"
+#include "tools/help.h"
 
 namespace headrace::tools {
 namespace {
@@ -47,11 +48,15 @@ void NetSource::add_to(CLI::App& flags) {
   flags_ = &flags;
   add_model_flags(flags, recipe_);
   add_recipe_flags(flags, recipe_);
+  for (const char* flag : {"--image", "--channels", "--classes"}) {
+    flags.get_option(flag)->default_str("what the data has");
+  }
   recipe_options_ = flags.get_options();
   std::erase_if(recipe_options_, [](const CLI::Option* option) {
     const std::string name = option->get_name();
     return name == "--help" || name == "--epochs" || name == "--batch";
   });
+  const HelpGroup group(flags, "A net of your own");
   flags
       .add_option("--net", train_file_,
                   "A training net of your own, instead of MODEL; it carries its recipe")
@@ -85,7 +90,12 @@ void NetSource::check_flags() const {
 
 TrainingNets NetSource::make(const DataSet& data) {
   check_flags();
-  return from_files() ? read() : build(data);
+  TrainingNets nets = from_files() ? read() : build(data);
+  if (recipe_.input.batch > data.train->size()) {
+    throw CLI::ValidationError("--batch", fmt::format("{} is more than the {} training images",
+                                                      recipe_.input.batch, data.train->size()));
+  }
+  return nets;
 }
 
 TrainingNets NetSource::build(const DataSet& data) {

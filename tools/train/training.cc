@@ -10,7 +10,7 @@
 #include "core/net_roles.h"
 #include "core/proto/net_io.h"
 #include "core/rng.h"
-#include "tools/train/given_tensors.h"
+#include "tools/nets/given_tensors.h"
 
 namespace headrace::tools {
 namespace {
