@@ -44,7 +44,7 @@ struct View {
 };
 
 View view_net(const ShowFlags& flags) {
-  View view{.text = net_view(load_net(flags.net.net)), .dot = {}};
+  View view{.text = net_view(read_net_file(flags.net.net).net), .dot = {}};
   if (!flags.dot.empty()) {
     const TypedGraph typed = make_graph(LoadedNet(flags.net), flags, /*complete=*/false);
     view.dot = graph_dot(typed.graph, typed.interface);

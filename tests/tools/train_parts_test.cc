@@ -13,7 +13,7 @@
 #include "tools/train/checkpoint.h"
 #include "tools/train/evaluator.h"
 #include "tools/train/progress.h"
-#include "tools/train/safetensors.h"
+#include "tools/nets/safetensors.h"
 #include "tools/train/train_log.h"
 
 namespace headrace::tools {

@@ -195,7 +195,7 @@ TEST_F(Train, ResumesOnlyWhatItIs) {
 
   const std::string whole = read_file(out("a") / "checkpoint.safetensors");
   write_file(out("a") / "checkpoint.safetensors", whole.substr(0, whole.size() / 2));
-  expect_failure(args("a", {"--resume"}), "no whole checkpoint");
+  expect_failure(args("a", {"--resume"}), "no whole safetensors file");
 }
 
 TEST_F(Train, ALossThatIsNoNumberStopsItAndTheCheckpointStays) {

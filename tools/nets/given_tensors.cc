@@ -33,6 +33,15 @@ void add_given_tensor(NetDef& net, const std::string& blob, const Tensor& tensor
       values.mutable_floats()->Add(elements.begin(), elements.end());
       break;
     }
+    case DType::kInt16:
+      add_integers<int16_t>(op, "GivenTensorInt16Fill", tensor);
+      break;
+    case DType::kString: {
+      op.set_type("GivenTensorStringFill");
+      Argument& values = add_arg(op, "values");
+      for (const std::string& value : tensor.data<std::string>()) values.add_strings(value);
+      break;
+    }
     case DType::kInt32:
       add_integers<int32_t>(op, "GivenTensorIntFill", tensor);
       break;

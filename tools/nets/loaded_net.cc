@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/npy.h"
 #include "core/proto/net_io.h"
+#include "core/tensor_database.h"
 #include "core/text.h"
 #include "graph/session.h"
 #include "tools/nets/random_values.h"
@@ -39,32 +40,24 @@ std::string abbreviate(const std::vector<std::string>& names) {
 }  // namespace
 
 LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
-    : flags_(flags), given_(parse_named(flags.inputs, "--input")) {
-  load(accept);
-  if (!flags.shapes.empty()) shapes_ = read_shapes(flags.shapes, net_.name());
+    : flags_(flags),
+      given_(parse_named(flags.inputs, "--input")),
+      file_(read_net_file(flags.net)),
+      roles_(read_roles(file_.net)) {
+  require(accept == Accept::kNetOrPlan || !file_.plan, ErrorCode::kUnsupported,
+          "{} holds a plan of {} nets, which 'headrace run' runs; this command takes one net",
+          flags.net, file_.plan ? file_.plan->network_size() : 0);
+  if (file_.plan) {
+    for (const NetDef& net : file_.plan->network()) graphs_.push_back(graph::build_graph(net));
+  } else {
+    graphs_.push_back(graph::build_graph(file_.net));
+  }
+  if (!flags.shapes.empty()) shapes_ = read_shapes(flags.shapes, net().name());
   for (const NamedValue& input : given_) {
     require(knows(input.name), ErrorCode::kNotFound, "--input: {} '{}' has no blob '{}'{}",
-            plan_ ? "plan" : "net", net_.name(), input.name,
+            plan() != nullptr ? "plan" : "net", net().name(), input.name,
             did_you_mean(input.name, names_of(graphs_)));
   }
-}
-
-void LoadedNet::load(Accept accept) {
-  try {
-    net_ = load_net(flags_.net);
-  } catch (const Error& error) {
-    if (accept == Accept::kNet || error.code() != ErrorCode::kCorrupt) throw;
-    try {
-      plan_ = headrace::load<PlanDef>(flags_.net);
-    } catch (const Error&) {
-      throw error;
-    }
-    net_.set_name(plan_->name());
-    for (const NetDef& net : plan_->network()) graphs_.push_back(graph::build_graph(net));
-    return;
-  }
-  roles_ = read_roles(net_);
-  graphs_.push_back(graph::build_graph(net_));
 }
 
 bool LoadedNet::knows(const std::string& blob) const {
@@ -108,6 +101,11 @@ Tensor LoadedNet::make_input(const NamedValue& input, uint64_t seed) const {
 }
 
 void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) const {
+  if (file_.database) {
+    workspace.slot(kDatabaseHandle)
+        .blob.set_handle(std::make_shared<DatabaseName>(*file_.database), "database");
+  }
+  for (const NetDef& init : file_.inits) run_once(init, workspace, pool, seed);
   for (const std::string& init : flags_.inits) run_once(load_net(init), workspace, pool, seed);
   for (const NamedValue& input : given_) workspace.feed(input.name, make_input(input, seed));
 
@@ -146,8 +144,8 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
                 fmt::format("{} '{}' reads {} blob{} that nothing has made: {}. Give the net that "
                             "makes them with --init, values with --input NAME=FILE.npy, or their "
                             "shapes with --shapes for random numbers",
-                            plan_ ? "plan" : "net", net_.name(), count, count == 1 ? "" : "s",
-                            fmt::join(all, ", ")));
+                            plan() != nullptr ? "plan" : "net", net().name(), count,
+                            count == 1 ? "" : "s", fmt::join(all, ", ")));
   }
   if (!made_up.empty()) {
     spdlog::warn("random numbers stand in for {} blob{} without values: {}", made_up.size(),
@@ -158,8 +156,18 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
 graph::InputTypes LoadedNet::input_types() const {
   graph::InputTypes types = types_in_net();
   for (const auto& [name, desc] : shapes_) types[name] = desc;
-  for (const std::string& init : flags_.inits) {
-    graph::Graph graph = graph::build_graph(load_net(init));
+  if (file_.database) {
+    TensorCollector tensors;
+    tensors.read(*open_database(*file_.database), file_.database->path.string(),
+                 [this](std::string_view name) {
+                   return knows(std::string(name)) ? std::string(name) : "";
+                 });
+    for (const auto& [name, tensor] : tensors.finish()) types[name] = tensor.desc();
+  }
+  std::vector<NetDef> inits = file_.inits;
+  for (const std::string& init : flags_.inits) inits.push_back(load_net(init));
+  for (const NetDef& init : inits) {
+    graph::Graph graph = graph::build_graph(init);
     graph::infer_types(graph, {}, /*complete=*/false);
     for (const auto& [name, slot] : graph.slots) {
       const graph::Value& value = graph.values[static_cast<size_t>(slot.last)];

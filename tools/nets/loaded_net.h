@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,12 +9,13 @@
 #include "core/workspace.h"
 #include "graph/graph.h"
 #include "graph/passes.h"
+#include "tools/nets/net_file.h"
 #include "tools/nets/net_flags.h"
 
 namespace headrace::tools {
 
 /// A net as the command line describes it: the file, and where its inputs come from. The file may
-/// also hold a PlanDef, several nets with an order to run them in.
+/// also hold an exported model, and where that is accepted a PlanDef.
 class LoadedNet {
  public:
   enum class Accept { kNet, kNetOrPlan };
@@ -25,9 +25,9 @@ class LoadedNet {
   explicit LoadedNet(const NetFlags& flags, Accept accept = Accept::kNet);
 
   /// The net; of a plan, an empty one of its name.
-  const NetDef& net() const { return net_; }
+  const NetDef& net() const { return file_.net; }
   /// Null where the file holds a net.
-  const PlanDef* plan() const { return plan_ ? &*plan_ : nullptr; }
+  const PlanDef* plan() const { return file_.plan ? &*file_.plan : nullptr; }
   const NetRoles& roles() const { return roles_; }
   /// Whether any operator reads or writes a blob of that name.
   bool knows(const std::string& blob) const;
@@ -48,15 +48,13 @@ class LoadedNet {
     std::string name;
     bool handle = false;
   };
-  void load(Accept accept);
   std::vector<Input> inputs_read() const;
   Tensor make_input(const NamedValue& input, uint64_t seed) const;
   graph::InputTypes types_in_net() const;
 
   NetFlags flags_;
   std::vector<NamedValue> given_;
-  NetDef net_;
-  std::optional<PlanDef> plan_;
+  NetFile file_;
   NetRoles roles_;
   std::vector<graph::Graph> graphs_;  // of the net, or of all networks of the plan
   graph::InputTypes shapes_;          // of --shapes

@@ -24,7 +24,12 @@ std::vector<NamedValue> parse_named(const std::vector<std::string>& texts,
 }
 
 void NetFlags::add_to(CLI::App& flags) {
-  flags.add_option("NET", net, "The net: a .pb or .pbtxt file")->required()->type_name("FILE");
+  flags
+      .add_option(
+          "NET", net,
+          "The net: a .pb or .pbtxt file, or a model that Caffe2 exported: .minidb or .lmdb")
+      ->required()
+      ->type_name("FILE");
   flags
       .add_option("--init", inits,
                   "A net that is run once, before, to make parameters; repeat it for several")

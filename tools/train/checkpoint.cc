@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "tools/train/safetensors.h"
+#include "tools/nets/safetensors.h"
 
 namespace headrace::tools {
 namespace {

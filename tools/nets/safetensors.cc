@@ -1,4 +1,4 @@
-#include "tools/train/safetensors.h"
+#include "tools/nets/safetensors.h"
 
 #include <algorithm>
 #include <array>
@@ -77,7 +77,8 @@ std::string digits_of(uLong checksum) { return fmt::format("{:08x}", checksum & 
 
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : file_(path), name_(path.native()) {}
+  Reader(const std::filesystem::path& path, Checksum checksum)
+      : file_(path), name_(path.native()), checksum_(checksum) {}
 
   TensorFile read() {
     split();
@@ -102,7 +103,7 @@ class Reader {
 
  private:
   [[noreturn]] void damaged(const std::string& what) const {
-    fail(ErrorCode::kCorrupt, "'{}' is no whole checkpoint: {}", name_, what);
+    fail(ErrorCode::kCorrupt, "'{}' is no whole safetensors file: {}", name_, what);
   }
 
   void split() {
@@ -118,6 +119,7 @@ class Reader {
   void verify() const {
     const size_t mark = header_.find(kChecksumMark);
     const size_t first = mark + kChecksumMark.size();
+    if (mark == header_.npos && checksum_ == Checksum::kIfThere) return;
     if (mark == header_.npos || first + kDigits > header_.size()) {
       damaged("it is of another format, or was not written by headrace: it has no checksum");
     }
@@ -136,17 +138,19 @@ class Reader {
         std::ranges::find_if(kTypes, [&](const TypeCode& t) { return code == t.code; });
     if (type == kTypes.end()) damaged(fmt::format("'{}' has the unknown type {}", name, code));
     const auto offsets = entry.at("data_offsets").get<std::array<size_t, 2>>();
-    Tensor tensor(Shape(entry.at("shape").get<std::vector<int64_t>>()), type->dtype);
+    const TensorDesc desc{type->dtype, Shape(entry.at("shape").get<std::vector<int64_t>>())};
     if (offsets[1] > elements_.size() || offsets[0] > offsets[1] ||
-        offsets[1] - offsets[0] != tensor.bytes()) {
+        offsets[1] - offsets[0] != desc.bytes()) {
       damaged(fmt::format("the elements of '{}' are not where its header says", name));
     }
+    Tensor tensor(desc.shape, desc.dtype);
     std::memcpy(tensor.raw(), elements_.data() + offsets[0], tensor.bytes());
     return tensor;
   }
 
   FileBytes file_;
   std::string name_;
+  Checksum checksum_;
   std::string_view header_;
   std::string_view elements_;
 };
@@ -170,6 +174,8 @@ void save_tensors(const TensorFile& file, const std::filesystem::path& path) {
   out.commit();
 }
 
-TensorFile load_tensors(const std::filesystem::path& path) { return Reader(path).read(); }
+TensorFile load_tensors(const std::filesystem::path& path, Checksum checksum) {
+  return Reader(path, checksum).read();
+}
 
 }  // namespace headrace::tools

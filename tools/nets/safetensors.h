@@ -19,8 +19,11 @@ struct TensorFile {
 /// holds the old file or the whole new one. Throws kIo, or kUnsupported for string tensors.
 void save_tensors(const TensorFile& file, const std::filesystem::path& path);
 
+/// Files of others carry no checksum.
+enum class Checksum { kRequired, kIfThere };
+
 /// Reads such a file. Throws kNotFound or kIo if it cannot be read, kCorrupt if it is truncated, of
-/// another format, or differs in any bit from what was written.
-TensorFile load_tensors(const std::filesystem::path& path);
+/// another format, or differs in any bit from what the checksum was made of.
+TensorFile load_tensors(const std::filesystem::path& path, Checksum checksum = Checksum::kRequired);
 
 }  // namespace headrace::tools

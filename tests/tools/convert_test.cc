@@ -1,0 +1,112 @@
+// headrace convert, and models that Caffe2 exported. The model, its input and its output were made
+// by the real Caffe2 (1.8.1): golden/model/make.py.
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "core/npy.h"
+#include "tests/support/paths.h"
+#include "tests/support/temp_folder.h"
+#include "tests/tools/process.h"
+
+namespace headrace {
+namespace {
+
+using testing::headrace;
+using testing::ProcessResult;
+using testing::read_file;
+using testing::TempFolder;
+using testing::write_file;
+
+class Convert : public ::testing::Test {
+ protected:
+  static std::string golden(const char* file) {
+    return source_dir() / "tests/tools/golden/model" / file;
+  }
+  ProcessResult run(const std::vector<std::string>& args) { return headrace(args, folder_.path()); }
+  void convert(const std::vector<std::string>& args) {
+    std::vector<std::string> all = {"convert"};
+    all.insert(all.end(), args.begin(), args.end());
+    const ProcessResult result = run(all);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  /// Fails with this message, and leaves nothing named `left`.
+  void expect_failure(std::vector<std::string> args, const std::string& message,
+                      const std::string& left) {
+    args.insert(args.begin(), "convert");
+    const ProcessResult result = run(args);
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_NE(result.err.find(message), std::string::npos) << message << " not in: " << result.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / left));
+  }
+  void expect_output(const std::string& net, const std::string& init) {
+    std::vector<std::string> args = {
+        "run", net, "--input", "data=" + golden("data.npy"), "--output", "out=out.npy"};
+    if (!init.empty()) args.insert(args.end(), {"--init", init});
+    const ProcessResult result = run(args);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const Tensor expected = read_npy(golden("out.npy"));
+    const Tensor found = read_npy(folder_ / "out.npy");
+    ASSERT_EQ(found.desc(), expected.desc());
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_NEAR(found.data<float>()[i], expected.data<float>()[i], 1e-6);
+    }
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(Convert, AnExportedModelRunsAsItIs) { expect_output(golden("model.minidb"), ""); }
+
+TEST_F(Convert, WeightsStayTheSameThroughAllFormats) {
+  convert({golden("model.minidb"), "a.safetensors", "--net", "net.pbtxt"});
+  convert({"a.safetensors", "b.lmdb"});
+  convert({"b.lmdb", "c.pb"});
+  convert({"c.pb", "d.pbtxt"});
+  convert({"d.pbtxt", "e.minidb"});
+  convert({"e.minidb", "f.safetensors"});
+  EXPECT_EQ(read_file(folder_ / "f.safetensors"), read_file(folder_ / "a.safetensors"));
+  expect_output("net.pbtxt", "c.pb");
+  expect_output("net.pbtxt", "d.pbtxt");
+}
+
+TEST_F(Convert, NetsGoFromTextToBinaryAndBack) {
+  for (const char* content : {"name: \"net\"\nop {\n  output: \"x\"\n  type: \"Iter\"\n}\n",
+                              "name: \"plan\"\nnetwork {\n  name: \"a\"\n}\n"
+                              "execution_step {\n  network: \"a\"\n}\n"}) {
+    write_file(folder_ / "a.pbtxt", content);
+    convert({"a.pbtxt", "b.pb"});
+    convert({"b.pb", "c.pbtxt"});
+    EXPECT_EQ(read_file(folder_ / "c.pbtxt"), content);
+  }
+}
+
+TEST_F(Convert, SaysWhatItLeavesOut) {
+  const ProcessResult result = run({"convert", golden("model.minidb"), "a.pb"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.err.find("its nets are not"), std::string::npos) << result.err;
+}
+
+TEST_F(Convert, RefusesWhatItCannotDo) {
+  write_file(folder_ / "net.pbtxt", "op { output: \"x\" type: \"Iter\" input: \"x\" }");
+  write_file(folder_ / "save.pbtxt",
+             "op { input: \"x\" type: \"Save\" arg { name: \"db\" s: \"left\" } "
+             "arg { name: \"db_type\" s: \"minidb\" } }");
+  write_file(folder_ / "foreign.safetensors", "GIF89a and more of it");
+  expect_failure({"net.pbtxt", "left.onnx"}, "the extension of 'left.onnx'", "left.onnx");
+  expect_failure({"net.pbtxt", "left.lmdb"}, "'x' is not known", "left.lmdb");
+  expect_failure({"save.pbtxt", "left.lmdb"}, "Save acts on more than blobs", "left");
+  expect_failure({"foreign.safetensors", "left.pb"}, "no whole safetensors file", "left.pb");
+  expect_failure({"none.minidb", "left.pb"}, "none.minidb", "left.pb");
+  expect_failure({"net.pbtxt", "left.pb", "--net", "n.pb"}, "exported model", "left.pb");
+}
+
+TEST_F(Convert, ADatabaseWithoutModelDoesNotRun) {
+  convert({golden("model.minidb"), "weights.lmdb"});
+  const ProcessResult result = run({"run", "weights.lmdb"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("holds no exported model"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace headrace

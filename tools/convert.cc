@@ -1,0 +1,176 @@
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "core/error.h"
+#include "core/proto/metanet.pb.h"
+#include "core/proto/net.pb.h"
+#include "core/proto/net_io.h"
+#include "core/registry.h"
+#include "core/tensor_database.h"
+#include "core/thread_pool.h"
+#include "graph/session.h"
+#include "tools/command.h"
+#include "tools/nets/given_tensors.h"
+#include "tools/nets/net_file.h"
+#include "tools/nets/safetensors.h"
+
+namespace headrace::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Tensors = std::map<std::string, Tensor>;
+
+struct ConvertFlags {
+  std::string from;
+  std::string to;
+  std::string net;
+};
+
+enum class Kind { kMessage, kDatabase, kSafetensors };
+
+Kind kind_of(const fs::path& path) {
+  if (as_database(path)) return Kind::kDatabase;
+  const std::string extension = path.extension().string();
+  if (extension == ".safetensors") return Kind::kSafetensors;
+  if (extension == ".pb" || extension == ".pbtxt" || extension == ".prototxt") {
+    return Kind::kMessage;
+  }
+  fail(ErrorCode::kInvalidArgument,
+       "the extension of '{}' says what a file is: .pb (binary) or .pbtxt (text) of a net, plan or "
+       "model; .minidb, .lmdb or .safetensors of tensors",
+       path.native());
+}
+
+/// Writes what `from` holds if it is one of these messages; the error is that of the first.
+template <typename First, typename... Others>
+void convert_message(const fs::path& from, const fs::path& to) {
+  try {
+    save(load<First>(from), to);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    if constexpr (sizeof...(Others) == 0) {
+      throw;
+    } else {
+      try {
+        convert_message<Others...>(from, to);
+      } catch (const Error& other) {
+        if (other.code() != ErrorCode::kCorrupt) throw;
+        throw error;
+      }
+    }
+  }
+}
+
+Tensors tensors_of_database(const DatabaseName& database, const std::string& net) {
+  TensorCollector collector;
+  bool model = false;
+  collector.read(*open_database(database), database.path.string(), [&](std::string_view name) {
+    if (!name.starts_with("!!")) return std::string(name);
+    model = true;  // the nets of an exported model, beside its weights
+    return std::string();
+  });
+  if (!net.empty()) {
+    save_net(read_net_file(database.path).net, net);
+  } else if (model) {
+    spdlog::warn(
+        "{} is an exported model: its weights are converted, its nets are not; --net FILE "
+        "writes the net that predicts",
+        database.path.string());
+  }
+  return collector.finish();
+}
+
+/// Runs an init net: whatever its operators are, what it makes are the tensors.
+Tensors tensors_of_net(const fs::path& path) {
+  const NetDef net = load_net(path);
+  for (const OperatorDef& op : net.op()) {
+    const OpSchema* schema = find_schema(op.type());
+    require(schema == nullptr || schema->effect_resource().empty(), ErrorCode::kUnsupported,
+            "{} is no init net: {} acts on more than blobs", path.native(), op.type());
+  }
+  Workspace workspace;
+  ThreadPool pool({.threads = 1});
+  run_once(net, workspace, pool);
+  Tensors tensors;
+  for (const std::string& name : workspace.names()) {
+    if (workspace.find(name)->blob.is_tensor()) tensors.emplace(name, workspace.fetch(name));
+  }
+  return tensors;
+}
+
+Tensors read_tensors(const ConvertFlags& flags) {
+  switch (kind_of(flags.from)) {
+    case Kind::kDatabase:
+      return tensors_of_database(*as_database(flags.from), flags.net);
+    case Kind::kSafetensors: {
+      TensorFile file = load_tensors(flags.from, Checksum::kIfThere);
+      for (const auto& [name, text] : file.texts) {
+        spdlog::warn("the text '{}' of {} is left out", name, flags.from);
+      }
+      return std::move(file.tensors);
+    }
+    case Kind::kMessage:
+      break;
+  }
+  return tensors_of_net(flags.from);
+}
+
+void write_tensors(const Tensors& tensors, const fs::path& to) {
+  switch (kind_of(to)) {
+    case Kind::kDatabase: {
+      const auto writer = create_database(*as_database(to));
+      for (const auto& [name, tensor] : tensors) put_tensor(*writer, name, tensor);
+      return writer->commit();
+    }
+    case Kind::kSafetensors:
+      return save_tensors({.texts = {}, .tensors = tensors}, to);
+    case Kind::kMessage: {
+      NetDef net;
+      net.set_name(to.stem().string());
+      for (const auto& [name, tensor] : tensors) add_given_tensor(net, name, tensor);
+      return save_net(net, to);
+    }
+  }
+}
+
+int convert(const ConvertFlags& flags) {
+  const bool message = kind_of(flags.from) == Kind::kMessage;
+  require(flags.net.empty() || kind_of(flags.from) == Kind::kDatabase, ErrorCode::kInvalidArgument,
+          "--net takes a net out of an exported model, and {} is none", flags.from);
+  if (message && kind_of(flags.to) == Kind::kMessage) {
+    convert_message<NetDef, PlanDef, MetaNetDef, TensorProtos, BlobProto>(flags.from, flags.to);
+    return kOk;
+  }
+  const Tensors tensors = read_tensors(flags);
+  write_tensors(tensors, flags.to);
+  spdlog::info("{} tensors written to {}", tensors.size(), flags.to);
+  return kOk;
+}
+
+Action set_up(CLI::App& app) {
+  auto flags = std::make_shared<ConvertFlags>();
+  app.add_option("FROM", flags->from,
+                 "What to convert: .pb or .pbtxt (a net, plan or model), or weights as .minidb, "
+                 ".lmdb, .safetensors or an init net")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("TO", flags->to, "What to make of it; its extension says what")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--net", flags->net,
+                 "Where FROM is a model that Caffe2 exported: also write its net")
+      ->type_name("FILE")
+      ->default_str("");
+  return [flags] { return convert(*flags); };
+}
+
+const RegisterCommand kConvert("convert", "Write nets and weights in another format", set_up);
+
+}  // namespace
+}  // namespace headrace::tools

@@ -1,0 +1,80 @@
+#include "tools/nets/net_file.h"
+
+#include "core/error.h"
+#include "core/proto/metanet.pb.h"
+#include "core/proto/net_io.h"
+#include "core/tensor_database.h"
+#include "core/text.h"
+
+namespace headrace::tools {
+namespace {
+
+constexpr std::string_view kModelRecord = "!!META_NET_DEF";
+
+/// The MetaNetDef of an exported model, a blob of text beside the weights.
+MetaNetDef read_model(const DatabaseName& database) {
+  const auto reader = open_database(database);
+  while (reader->next()) {
+    if (name_in_key(reader->key()) != kModelRecord) continue;
+    BlobProto blob;
+    require(blob.ParseFromArray(reader->value().data(), static_cast<int>(reader->value().size())) &&
+                blob.has_content(),
+            ErrorCode::kCorrupt, "the record '{}' of {} holds no text", reader->key(),
+            database.path.string());
+    return parse<MetaNetDef>(blob.content(),
+                             fmt::format("'{}' of {}", kModelRecord, database.path.string()));
+  }
+  fail(
+      ErrorCode::kCorrupt,
+      "{} holds no exported model: there is no record '{}'. Tensors alone are read by the operator "
+      "Load; 'headrace convert' makes an init net of them",
+      database.path.string(), kModelRecord);
+}
+
+const NetDef* find_net(const MetaNetDef& model, std::string_view type) {
+  for (const NetsMap& entry : model.nets()) {
+    if (entry.key() == type) return &entry.value();
+  }
+  return nullptr;
+}
+
+NetFile exported_model(const DatabaseName& database) {
+  const MetaNetDef model = read_model(database);
+  const NetDef* net = find_net(model, "PREDICT_NET_TYPE");
+  std::vector<std::string> found;
+  for (const NetsMap& entry : model.nets()) found.push_back(entry.key());
+  require(net != nullptr, ErrorCode::kCorrupt, "the model in {} has no net 'PREDICT_NET_TYPE'{}",
+          database.path.string(), did_you_mean("PREDICT_NET_TYPE", found));
+  NetFile file{.net = *net, .database = database};
+  for (const char* type : {"GLOBAL_INIT_NET_TYPE", "PREDICT_INIT_NET_TYPE"}) {
+    if (const NetDef* init = find_net(model, type)) file.inits.push_back(*init);
+  }
+  return file;
+}
+
+}  // namespace
+
+std::optional<DatabaseName> as_database(const std::filesystem::path& path) {
+  const std::string extension = path.extension().string();
+  if (extension != ".minidb" && extension != ".lmdb") return std::nullopt;
+  return DatabaseName{extension.substr(1), path};
+}
+
+NetFile read_net_file(const std::filesystem::path& path) {
+  if (const auto database = as_database(path)) return exported_model(*database);
+  try {
+    return {.net = load_net(path)};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    NetFile file;
+    try {
+      file.plan = load<PlanDef>(path);
+    } catch (const Error&) {
+      throw error;
+    }
+    file.net.set_name(file.plan->name());
+    return file;
+  }
+}
+
+}  // namespace headrace::tools
