@@ -29,38 +29,6 @@ int legacy_axis(const Args& args, const Shape& a, const Shape& b) {
   return static_cast<int>(axis);
 }
 
-Broadcast legacy_broadcast(const Args& args, const Shape& a, const Shape& b) {
-  int axis = legacy_axis(args, a, b);
-  int first = 0;
-  int last = b.rank() - 1;
-  while (first <= last && b[first] == 1) ++first;
-  while (last >= first && b[last] == 1) --last;
-  for (int i = first; i <= last; ++i) {
-    require(
-        a[axis + i] == b[i], ErrorCode::kShapeMismatch,
-        "with broadcast: 1 the sizes of B, {}, must be those of A, {}, from axis {} on; without "
-        "that argument NumPy's rules hold",
-        b.to_string(), a.to_string(), axis);
-  }
-  return {.output = a, .a_axis = 0, .b_axis = axis};
-}
-
-Broadcast numpy_broadcast(const Shape& a, const Shape& b) {
-  int rank = std::max(a.rank(), b.rank());
-  Broadcast result{.a_axis = rank - a.rank(), .b_axis = rank - b.rank()};
-  std::vector<int64_t> dims(rank);
-  for (int d = 0; d < rank; ++d) {
-    int64_t x = d < result.a_axis ? 1 : a[d - result.a_axis];
-    int64_t y = d < result.b_axis ? 1 : b[d - result.b_axis];
-    require(x == y || x == 1 || y == 1, ErrorCode::kShapeMismatch,
-            "shapes {} and {} cannot be broadcast: sizes {} and {} meet", a.to_string(),
-            b.to_string(), x, y);
-    dims[d] = x == 1 ? y : x;
-  }
-  result.output = Shape(dims);
-  return result;
-}
-
 /// Axes from the outermost to the innermost in memory.
 std::vector<int> memory_order(const TensorDesc& desc) {
   std::vector<int> axes;
@@ -98,6 +66,38 @@ OpSchema& declare_broadcast(OpSchema& schema) {
       .arg("axis", -1, "with broadcast: 1, the axis of A that axis 0 of B lies on")
       .arg("axis_str", "", "with broadcast: 1, that axis as a letter of `order`")
       .arg("order", "NCHW", "names of A's axes, for axis_str");
+}
+
+Broadcast legacy_broadcast(const Args& args, const Shape& a, const Shape& b) {
+  int axis = legacy_axis(args, a, b);
+  int first = 0;
+  int last = b.rank() - 1;
+  while (first <= last && b[first] == 1) ++first;
+  while (last >= first && b[last] == 1) --last;
+  for (int i = first; i <= last; ++i) {
+    require(
+        a[axis + i] == b[i], ErrorCode::kShapeMismatch,
+        "with broadcast: 1 the sizes of B, {}, must be those of A, {}, from axis {} on; without "
+        "that argument NumPy's rules hold",
+        b.to_string(), a.to_string(), axis);
+  }
+  return {.output = a, .a_axis = 0, .b_axis = axis};
+}
+
+Broadcast numpy_broadcast(const Shape& a, const Shape& b) {
+  int rank = std::max(a.rank(), b.rank());
+  Broadcast result{.a_axis = rank - a.rank(), .b_axis = rank - b.rank()};
+  std::vector<int64_t> dims(rank);
+  for (int d = 0; d < rank; ++d) {
+    int64_t x = d < result.a_axis ? 1 : a[d - result.a_axis];
+    int64_t y = d < result.b_axis ? 1 : b[d - result.b_axis];
+    require(x == y || x == 1 || y == 1, ErrorCode::kShapeMismatch,
+            "shapes {} and {} cannot be broadcast: sizes {} and {} meet", a.to_string(),
+            b.to_string(), x, y);
+    dims[d] = x == 1 ? y : x;
+  }
+  result.output = Shape(dims);
+  return result;
 }
 
 Broadcast broadcast_of(const Args& args, const Shape& a, const Shape& b) {

@@ -26,6 +26,11 @@ OpSchema& declare_broadcast(OpSchema& schema);
 /// for ones at its ends. Throws kShapeMismatch or kInvalidArgument.
 Broadcast broadcast_of(const Args& args, const Shape& a, const Shape& b);
 
+/// NumPy's way alone.
+Broadcast numpy_broadcast(const Shape& a, const Shape& b);
+/// Caffe2's way alone, whatever the argument `broadcast` says.
+Broadcast legacy_broadcast(const Args& args, const Shape& a, const Shape& b);
+
 /// Elements between neighbours along each axis of a tensor, by axis.
 using Strides = std::array<int64_t, Shape::kMaxRank>;
 Strides strides_of(const TensorDesc& desc);

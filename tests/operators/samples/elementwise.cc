@@ -23,11 +23,18 @@ const OperatorSamples pow_samples("Pow", {
     {.name = "square", .args = {{"exponent", 2.0f}}, .inputs = {normal({3, 4})}, .gradients = {0}},
     {.name = "root", .args = {{"exponent", 0.5f}}, .inputs = {uniform({3, 4}, 0.5f, 4)}, .gradients = {0}},
     {.name = "inverse root", .args = {{"exponent", -0.5f}}, .inputs = {uniform({2, 3, 2, 2}, 0.5f, 4)}, .gradients = {0}},
+    {.name = "exponents", .inputs = {uniform({3, 4}, 0.5f, 4), normal({3, 4})}, .gradients = {0, 1}},
+    {.name = "exponents of rows", .args = {{"broadcast", 1}, {"axis", 0}}, .inputs = {uniform({3, 4}, 0.5f, 4), normal({3})}, .gradients = {0, 1}},
+    {.name = "exponents of columns", .args = {{"broadcast", 1}}, .inputs = {uniform({2, 3, 4}, 0.5f, 4), normal({4})}, .gradients = {0, 1}},
+    {.name = "one exponent", .args = {{"broadcast", 1}}, .inputs = {uniform({3, 4}, 0.5f, 4), normal({1})}, .gradients = {0, 1}},
+    {.name = "empty", .args = {{"exponent", 2.0f}}, .inputs = {normal({0, 3})}},
     {.name = "of negative numbers", .args = {{"exponent", 0.5f}}, .inputs = {values<float>({3}, {-1, 0, -8})}},
 });
 const OperatorErrors pow_errors("Pow", {
     {.name = "integers", .args = {{"exponent", 2.0f}}, .inputs = {integers<int32_t>({3}, 0, 9)}, .code = ErrorCode::kTypeMismatch, .says = "float32"},
-    {.name = "no exponent", .inputs = {normal({3})}, .code = ErrorCode::kInvalidNet, .says = "missing argument 'exponent'"},
+    {.name = "no exponent", .inputs = {normal({3})}, .code = ErrorCode::kInvalidNet, .says = "needs the exponent"},
+    {.name = "no NumPy broadcast", .inputs = {normal({2, 3}), normal({3})}, .code = ErrorCode::kShapeMismatch, .says = "the same"},
+    {.name = "exponents of other sizes", .args = {{"broadcast", 1}}, .inputs = {normal({2, 3}), normal({2})}, .code = ErrorCode::kShapeMismatch, .says = "broadcast: 1"},
     {.name = "integer exponent", .args = {{"exponent", 2}}, .inputs = {normal({3})}, .code = ErrorCode::kInvalidNet, .says = "'f'"},
 });
 const OperatorSamples sqrt_samples("Sqrt", {
