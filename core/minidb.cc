@@ -31,7 +31,7 @@ void MiniDbWriter::put(std::string_view key, std::string_view value) {
 }
 
 bool MiniDbReader::next() {
-  std::string_view rest = file_.text().substr(at_);
+  std::string_view rest = content_.substr(at_);
   if (rest.empty()) return false;
   std::array<int32_t, 2> lengths{};
   bool whole = rest.size() >= kHeader;
@@ -42,8 +42,8 @@ bool MiniDbReader::next() {
         kHeader + static_cast<size_t>(lengths[0]) + static_cast<size_t>(lengths[1]) <= rest.size();
   }
   require(whole, ErrorCode::kCorrupt,
-          "{} is truncated or no minidb: no whole record at byte {} of {}", file_.path().string(),
-          at_, file_.bytes().size());
+          "{} is truncated or no minidb: no whole record at byte {} of {}", name_, at_,
+          content_.size());
   key_ = rest.substr(kHeader, static_cast<size_t>(lengths[0]));
   value_ = rest.substr(kHeader + key_.size(), static_cast<size_t>(lengths[1]));
   at_ += kHeader + key_.size() + value_.size();

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/atomic_file.h"
@@ -27,7 +29,11 @@ class MiniDbWriter : public DatabaseWriter {
 class MiniDbReader : public DatabaseReader {
  public:
   /// Throws what FileBytes throws.
-  explicit MiniDbReader(const std::filesystem::path& path) : file_(path) {}
+  explicit MiniDbReader(const std::filesystem::path& path)
+      : file_(path), content_(file_->text()), name_(path.string()) {}
+  /// Of content in memory, which must outlive the reader; `name` stands for the file in errors.
+  MiniDbReader(std::string_view content, std::string name)
+      : content_(content), name_(std::move(name)) {}
 
   /// Throws kCorrupt where the file ends within a record or the lengths make no sense.
   bool next() override;
@@ -36,7 +42,9 @@ class MiniDbReader : public DatabaseReader {
   std::string_view value() const override { return value_; }
 
  private:
-  FileBytes file_;
+  std::optional<FileBytes> file_;
+  std::string_view content_;
+  std::string name_;
   size_t at_ = 0;
   std::string_view key_;
   std::string_view value_;

@@ -19,6 +19,10 @@ mkdir -p "$seeds/net_text_fuzz"
 cp "$root/fuzz/seeds/net.pbtxt" "$seeds/net_text_fuzz"
 mkdir -p "$seeds/npy_fuzz"
 cp "$root"/tests/core/golden/npy/*.npy "$seeds/npy_fuzz"
+mkdir -p "$seeds/minidb_fuzz"
+cp "$root/tests/operators/golden/files/caffe2.minidb" "$seeds/minidb_fuzz"
+mkdir -p "$seeds/safetensors_fuzz"
+"$root/fuzz/seeds/safetensors.py" > "$seeds/safetensors_fuzz/two.safetensors"
 
 for program in "$build"/fuzz/*_fuzz; do
   name=$(basename "$program")

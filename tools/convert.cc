@@ -12,13 +12,13 @@
 #include "core/proto/net.pb.h"
 #include "core/proto/net_io.h"
 #include "core/registry.h"
+#include "core/safetensors.h"
 #include "core/tensor_database.h"
 #include "core/thread_pool.h"
 #include "graph/session.h"
 #include "tools/command.h"
 #include "tools/nets/given_tensors.h"
 #include "tools/nets/net_file.h"
-#include "tools/nets/safetensors.h"
 
 namespace headrace::tools {
 namespace {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "tools/nets/safetensors.h"
+#include "core/safetensors.h"
 
 namespace headrace::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/nets/safetensors.h"
+#include "core/safetensors.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/file_bytes.h"
 
-namespace headrace::tools {
+namespace headrace {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors is little-endian");
@@ -77,8 +77,8 @@ std::string digits_of(uLong checksum) { return fmt::format("{:08x}", checksum & 
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& path, Checksum checksum)
-      : file_(path), name_(path.native()), checksum_(checksum) {}
+  Reader(std::string_view content, std::string_view name, Checksum checksum)
+      : content_(content), name_(name), checksum_(checksum) {}
 
   TensorFile read() {
     split();
@@ -107,13 +107,12 @@ class Reader {
   }
 
   void split() {
-    const std::string_view bytes = file_.text();
     uint64_t length = 0;
-    if (bytes.size() < kPrefix) damaged(fmt::format("it has {} bytes", bytes.size()));
-    std::memcpy(&length, bytes.data(), kPrefix);
-    if (length > bytes.size() - kPrefix) damaged("it is truncated, or of another format");
-    header_ = bytes.substr(kPrefix, length);
-    elements_ = bytes.substr(kPrefix + length);
+    if (content_.size() < kPrefix) damaged(fmt::format("it has {} bytes", content_.size()));
+    std::memcpy(&length, content_.data(), kPrefix);
+    if (length > content_.size() - kPrefix) damaged("it is truncated, or of another format");
+    header_ = content_.substr(kPrefix, length);
+    elements_ = content_.substr(kPrefix + length);
   }
 
   void verify() const {
@@ -148,8 +147,8 @@ class Reader {
     return tensor;
   }
 
-  FileBytes file_;
-  std::string name_;
+  std::string_view content_;
+  std::string_view name_;
   Checksum checksum_;
   std::string_view header_;
   std::string_view elements_;
@@ -175,7 +174,12 @@ void save_tensors(const TensorFile& file, const std::filesystem::path& path) {
 }
 
 TensorFile load_tensors(const std::filesystem::path& path, Checksum checksum) {
-  return Reader(path, checksum).read();
+  const FileBytes file(path);
+  return parse_tensors(file.text(), path.native(), checksum);
 }
 
-}  // namespace headrace::tools
+TensorFile parse_tensors(std::string_view content, std::string_view name, Checksum checksum) {
+  return Reader(content, name, checksum).read();
+}
+
+}  // namespace headrace

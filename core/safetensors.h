@@ -3,10 +3,11 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "core/tensor.h"
 
-namespace headrace::tools {
+namespace headrace {
 
 /// Named tensors and named texts in one file.
 struct TensorFile {
@@ -26,4 +27,7 @@ enum class Checksum { kRequired, kIfThere };
 /// another format, or differs in any bit from what the checksum was made of.
 TensorFile load_tensors(const std::filesystem::path& path, Checksum checksum = Checksum::kRequired);
 
-}  // namespace headrace::tools
+/// The same for content that is already in memory; `name` stands for the file in errors.
+TensorFile parse_tensors(std::string_view content, std::string_view name, Checksum checksum);
+
+}  // namespace headrace
