@@ -129,7 +129,8 @@ void print_profile(const Profile& profile) {
                fmt::format("{:.1f}", per_second(type.cost.flops, type.seconds) / 1e9),
                fmt::format("{:.1f}", per_second(type.cost.bytes, type.seconds) / 1e9)});
   }
-  fmt::print("\n{}\n{}", operators.to_string(), types.to_string());
+  fmt::print("\noperators, mean of {} after those\n{}\ntypes\n{}",
+             plural(profile.runs, "iteration"), operators.to_string(), types.to_string());
 }
 
 void print(const Measurement& result) {

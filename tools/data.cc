@@ -28,9 +28,9 @@ struct DataFlags {
 void describe(const DataSet& data) {
   Sample sample;
   data.train->read(0, sample);
-  fmt::print("{} training and {} test images, {} channels of {}x{} pixels\n",
-             count_text(data.train->size()), count_text(data.test->size()), sample.channels,
-             sample.height, sample.width);
+  fmt::print("{} training and {} test images, {} of {}x{} pixels\n", count_text(data.train->size()),
+             count_text(data.test->size()), plural(sample.channels, "channel"), sample.height,
+             sample.width);
   fmt::print("mean {}, deviation {} of pixels in [0, 1]\n", fmt::join(data.mean, " "),
              fmt::join(data.deviation, " "));
   for (size_t i = 0; i < data.class_names.size(); ++i) {

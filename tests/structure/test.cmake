@@ -42,6 +42,7 @@ find_program(RUN_CLANG_TIDY run-clang-tidy-19)
 if(RUN_CLANG_TIDY)
   list(JOIN headrace_folders "|" pattern)
   add_custom_target(tidy COMMAND ${RUN_CLANG_TIDY} -quiet -p ${PROJECT_BINARY_DIR}
-    -extra-arg=-Wno-unknown-warning-option "${PROJECT_SOURCE_DIR}/(${pattern}|tools)/.*\\.cc$$"
+    -extra-arg=-Wno-unknown-warning-option -extra-arg=-Wno-unknown-pragmas
+    "${PROJECT_SOURCE_DIR}/(${pattern}|tools)/.*\\.cc$$"
     USES_TERMINAL VERBATIM)
 endif()

@@ -118,6 +118,7 @@ TEST(Checkpoint, RoundTripsTheState) {
   Checkpoint saved;
   saved.state.iteration = 12345678901;
   saved.state.sums = {.loss = 0.1 + 0.2, .accuracy = 1.0 / 3, .iterations = 7};
+  saved.state.logged = {.weight = 3, .loss = 0.1 * 3, .accuracy = 0.7, .seconds = 1e-3};
   saved.state.epochs = {{.epoch = 1, .train_loss = 1e-17, .test_accuracy = 0.9153}};
   saved.state.setup["batch"] = "128";
   saved.tensors = some_tensors().tensors;
@@ -127,6 +128,10 @@ TEST(Checkpoint, RoundTripsTheState) {
   EXPECT_EQ(loaded.state.sums.loss, saved.state.sums.loss);
   EXPECT_EQ(loaded.state.sums.accuracy, saved.state.sums.accuracy);
   EXPECT_EQ(loaded.state.sums.iterations, 7);
+  EXPECT_EQ(loaded.state.logged.weight, 3);
+  EXPECT_EQ(loaded.state.logged.loss, saved.state.logged.loss);
+  EXPECT_EQ(loaded.state.logged.accuracy, 0.7);
+  EXPECT_EQ(loaded.state.logged.seconds, 1e-3);
   ASSERT_EQ(loaded.state.epochs.size(), 1u);
   EXPECT_EQ(loaded.state.epochs[0].train_loss, 1e-17);
   EXPECT_EQ(loaded.state.epochs[0].test_accuracy, 0.9153);

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <thread>
 
@@ -57,6 +58,22 @@ void expect_same(const std::filesystem::path& a, const std::filesystem::path& b)
   }
 }
 
+/// Everything in a log that is not about time, by event and iteration. What a job that was killed
+/// had done after its checkpoint is done, and logged, twice: the same.
+std::map<std::pair<std::string, int64_t>, json> measured(const std::filesystem::path& log) {
+  std::map<std::pair<std::string, int64_t>, json> events;
+  for (json line : lines_of(log)) {
+    if (line["event"] != "step" && line["event"] != "epoch") continue;
+    line.erase("seconds");
+    line.erase("images_per_second");
+    const auto key =
+        std::make_pair(line["event"].get<std::string>(), line["iteration"].get<int64_t>());
+    const auto [found, added] = events.emplace(key, line);
+    EXPECT_EQ(found->second, line);
+  }
+  return events;
+}
+
 /// 200 training images in batches of 16: an epoch does not end with a batch.
 class Train : public ::testing::Test {
  protected:
@@ -78,7 +95,7 @@ class Train : public ::testing::Test {
                                     "1",
                                     "--flip",
                                     "--log-every",
-                                    "1",
+                                    std::to_string(log_every_),
                                     "--threads",
                                     "2",
                                     "-o",
@@ -106,6 +123,7 @@ class Train : public ::testing::Test {
   }
 
   TempFolder folder_;
+  int log_every_ = 1;
 };
 
 TEST_F(Train, LeavesNetsParametersCheckpointsAndALog) {
@@ -161,10 +179,12 @@ TEST_F(Train, GoesOnBitForBitAfterCtrlC) {
     expect_same(out("straight") / "checkpoint.safetensors", out(name) / "checkpoint.safetensors");
     EXPECT_EQ(read_file(out("straight") / "resnet8_trained_init_net.pb"),
               read_file(out(name) / "resnet8_trained_init_net.pb"));
+    EXPECT_EQ(measured(out("straight") / "log.jsonl"), measured(out(name) / "log.jsonl"));
   }
 }
 
 TEST_F(Train, GoesOnBitForBitAfterBeingKilled) {
+  log_every_ = 6;  // its checkpoints are amid what a line of the log is the mean of
   train("straight");
   Process process(args("killed", {"--checkpoint-every", "4"}));
   wait_for_iteration(process, "killed", 18);
@@ -174,6 +194,10 @@ TEST_F(Train, GoesOnBitForBitAfterBeingKilled) {
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(killed.signal, SIGKILL);
   expect_same(out("straight") / "checkpoint.safetensors", out("killed") / "checkpoint.safetensors");
+  EXPECT_EQ(read_file(out("straight") / "resnet8_trained_init_net.pb"),
+            read_file(out("killed") / "resnet8_trained_init_net.pb"));
+  EXPECT_EQ(measured(out("straight") / "log.jsonl").size(), 4u + 2u);
+  EXPECT_EQ(measured(out("straight") / "log.jsonl"), measured(out("killed") / "log.jsonl"));
   // Its log is whole lines, and says that it was resumed.
   const auto log = lines_of(out("killed") / "log.jsonl");
   EXPECT_EQ(std::ranges::count_if(log, [](const json& l) { return l["event"] == "resume"; }), 1);

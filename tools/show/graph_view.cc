@@ -96,12 +96,13 @@ std::string summary(const Graph& graph, const graph::Interface& interface, const
     total.bytes += work[i].cost.bytes;
     if (multiplies(graph.ops[i])) forward_macs += work[i].cost.flops / 2;
   }
-  std::string text = fmt::format(
-      "graph of '{}': {}, {}, {} inputs ({} of them state), {} outputs\n", graph.name,
-      plural(static_cast<int64_t>(graph.ops.size()), "operator"),
-      plural(static_cast<int64_t>(graph.values.size()), "value"), interface.inputs.size(),
-      std::ranges::count(interface.inputs, true, &graph::Interface::Input::state),
-      interface.outputs.size());
+  std::string text =
+      fmt::format("graph of '{}': {}, {}, {} ({} of them state), {}\n", graph.name,
+                  plural(static_cast<int64_t>(graph.ops.size()), "operator"),
+                  plural(static_cast<int64_t>(graph.values.size()), "value"),
+                  plural(static_cast<int64_t>(interface.inputs.size()), "input"),
+                  std::ranges::count(interface.inputs, true, &graph::Interface::Input::state),
+                  plural(static_cast<int64_t>(interface.outputs.size()), "output"));
   if (!roles.parameters.empty()) {
     const Elements found = count_elements(graph, roles.parameters);
     text += fmt::format("parameters: {}, {}\n", plural(found.tensors, "tensor"),

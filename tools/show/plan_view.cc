@@ -121,8 +121,11 @@ std::string memory_text(const Plan& plan) {
                 : "",
       bytes(state), bytes(inputs), bytes(outputs));
 
-  Table table(
-      {{"block"}, {"bytes", kRight}, {"offset", kRight}, {"first", kRight}, {"last", kRight}});
+  Table table({{"block"},
+               {"bytes", kRight},
+               {"offset", kRight},
+               {"first user", kRight},
+               {"last user", kRight}});
   std::vector<size_t> order;
   for (size_t i = 0; i < storage.lifetimes.size(); ++i) {
     if (storage.lifetimes[i].bytes > 0) order.push_back(i);

@@ -16,15 +16,18 @@ constexpr int kVersion = 1;
 }  // namespace
 
 // The library looks for these in the namespace of the types.
+using MeterSums = Meter::Sums;
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(MeterSums, weight, loss, accuracy, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochSums, loss, accuracy, learning_rate, iterations)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(EpochResult, epoch, train_loss, train_accuracy, test_loss,
                                    test_accuracy, learning_rate)
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& path) {
   const TrainingState& state = checkpoint.state;
-  const Json text = {{"version", kVersion},      {"iteration", state.iteration},
-                     {"sums", state.sums},       {"epochs", state.epochs},
-                     {"seconds", state.seconds}, {"setup", state.setup}};
+  const Json text = {{"version", kVersion},    {"iteration", state.iteration},
+                     {"sums", state.sums},     {"logged", state.logged},
+                     {"epochs", state.epochs}, {"seconds", state.seconds},
+                     {"setup", state.setup}};
   save_tensors(
       {.texts = {{"format", "headrace"}, {kStateText, text.dump()}}, .tensors = checkpoint.tensors},
       path);
@@ -44,6 +47,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   TrainingState& state = checkpoint.state;
   text.at("iteration").get_to(state.iteration);
   text.at("sums").get_to(state.sums);
+  text.at("logged").get_to(state.logged);
   text.at("epochs").get_to(state.epochs);
   text.at("seconds").get_to(state.seconds);
   text.at("setup").get_to(state.setup);

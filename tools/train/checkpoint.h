@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "tools/train/meter.h"
 
 namespace headrace::tools {
 
@@ -36,6 +37,7 @@ using TrainingSetup = std::map<std::string, std::string>;
 struct TrainingState {
   int64_t iteration = 0;  // completed; also the position in the sample stream
   EpochSums sums;
+  Meter::Sums logged;  // of the iterations since the last line of the log
   std::vector<EpochResult> epochs;
   double seconds = 0;  // of training so far
   TrainingSetup setup;

@@ -105,6 +105,7 @@ void TrainJob::begin() {
     training_->resume(*resumed_, flags_.allow_changes);
     earlier_seconds_ = training_->state().seconds;
     saved_iteration_ = training_->state().iteration;
+    logged_.restore(training_->state().logged);
     resumed_.reset();
     progress_.message(fmt::format("goes on after iteration {} of {}",
                                   count_text(training_->state().iteration),
@@ -222,6 +223,7 @@ bool TrainJob::close_epoch() {
 void TrainJob::save_checkpoint_as(const char* name) {
   Checkpoint checkpoint = training_->checkpoint();
   checkpoint.state.seconds = seconds();
+  checkpoint.state.logged = logged_.sums();
   save_checkpoint(checkpoint, folder_ / name);
   if (name == std::string_view(kLast)) saved_iteration_ = checkpoint.state.iteration;
 }

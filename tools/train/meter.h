@@ -8,29 +8,37 @@ namespace headrace::tools {
 /// (evaluation, checkpoints). With `keep` below 1 older iterations fade away.
 class Meter {
  public:
+  /// What it has added up.
+  struct Sums {
+    double weight = 0;  // of the iterations, 1 for the last one
+    double loss = 0;
+    double accuracy = 0;
+    double seconds = 0;
+  };
+
   explicit Meter(double keep = 1) : keep_(keep) {}
 
   void add(double loss, double accuracy, double seconds) {
-    weight_ = keep_ * weight_ + 1;
-    loss_ = keep_ * loss_ + loss;
-    accuracy_ = keep_ * accuracy_ + accuracy;
-    seconds_ = keep_ * seconds_ + seconds;
+    sums_ = {.weight = keep_ * sums_.weight + 1,
+             .loss = keep_ * sums_.loss + loss,
+             .accuracy = keep_ * sums_.accuracy + accuracy,
+             .seconds = keep_ * sums_.seconds + seconds};
   }
-  void reset() { *this = Meter(keep_); }
+  void reset() { sums_ = {}; }
+  const Sums& sums() const { return sums_; }
+  /// Goes on from the sums of another meter.
+  void restore(const Sums& sums) { sums_ = sums; }
 
-  bool empty() const { return weight_ == 0; }
-  double loss() const { return mean(loss_); }
-  double accuracy() const { return mean(accuracy_); }
-  double seconds_per_iteration() const { return mean(seconds_); }
+  bool empty() const { return sums_.weight == 0; }
+  double loss() const { return mean(sums_.loss); }
+  double accuracy() const { return mean(sums_.accuracy); }
+  double seconds_per_iteration() const { return mean(sums_.seconds); }
 
  private:
-  double mean(double sum) const { return empty() ? 0 : sum / weight_; }
+  double mean(double sum) const { return empty() ? 0 : sum / sums_.weight; }
 
   double keep_;
-  double weight_ = 0;
-  double loss_ = 0;
-  double accuracy_ = 0;
-  double seconds_ = 0;
+  Sums sums_;
 };
 
 }  // namespace headrace::tools
