@@ -65,7 +65,8 @@ Shape checked_shape(const NpyHeader& header, DType dtype, size_t available, std:
 }
 
 // Copies elements in Fortran order (first index fastest) to C order.
-void copy_from_fortran(const char* source, char* target, const Shape& shape, size_t size) {
+void copy_from_fortran(std::string_view elements, char* target, const Shape& shape, size_t size) {
+  const char* source = elements.data();
   std::vector<size_t> strides(shape.rank());  // of the source, in bytes
   size_t stride = size;
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -107,7 +108,7 @@ Tensor parse_npy(std::string_view content, std::string_view name) {
   auto* target = static_cast<char*>(tensor.raw());
   const size_t size = size_of(dtype);
   if (header.fortran_order && tensor.shape().rank() > 1) {
-    copy_from_fortran(elements.data(), target, tensor.shape(), size);
+    copy_from_fortran(elements, target, tensor.shape(), size);
   } else if (!elements.empty()) {
     std::memcpy(target, elements.data(), elements.size());
   }

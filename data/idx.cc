@@ -23,8 +23,8 @@ uint32_t big_endian(const uint8_t* bytes) {
 IdxArray parse_idx(std::vector<uint8_t> content, int rank, std::string_view name) {
   const size_t header = 4 + 4 * static_cast<size_t>(rank);
   const std::array<uint8_t, 4> magic = {0, 0, kUnsignedByte, static_cast<uint8_t>(rank)};
-  const bool begins_right = std::equal(
-      content.begin(), content.begin() + std::min<size_t>(4, content.size()), magic.begin());
+  const auto known = static_cast<std::ptrdiff_t>(std::min(magic.size(), content.size()));
+  const bool begins_right = std::equal(content.begin(), content.begin() + known, magic.begin());
   require(begins_right, ErrorCode::kCorrupt,
           "'{}' is no IDX file of {} dimensions of unsigned bytes: it does not begin with "
           "00 00 08 {:02x}",
@@ -35,7 +35,7 @@ IdxArray parse_idx(std::vector<uint8_t> content, int rank, std::string_view name
   std::vector<int64_t> dims;
   unsigned __int128 expected = 1;
   for (int axis = 0; axis < rank; ++axis) {
-    dims.push_back(big_endian(content.data() + 4 + 4 * axis));
+    dims.push_back(big_endian(content.data() + 4 + 4 * static_cast<size_t>(axis)));
     expected *= static_cast<uint64_t>(dims.back());
     require(expected <= kMaxBytes, ErrorCode::kCorrupt,
             "'{}' has damaged dimensions: more than {} elements", name, kMaxBytes);

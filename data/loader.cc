@@ -95,7 +95,7 @@ TrainingBatches::TrainingBatches(const DataSet& data, const TrainingOrder& order
             read_batch(*source, draws, normalisation, &order.augmentation, order.seed, batch);
           }) {}
 
-EvaluationBatches::EvaluationBatches(std::shared_ptr<const DataSource> source,
+EvaluationBatches::EvaluationBatches(const std::shared_ptr<const DataSource>& source,
                                      const Normalisation& normalisation, int batch)
     : count_((source->size() + batch - 1) / batch),
       prefetcher_([source, normalisation, batch](int64_t number, Batch& result) {

@@ -52,8 +52,8 @@ class TrainingBatches {
 /// All images of a source once, in order; the last batch holds what is left.
 class EvaluationBatches {
  public:
-  EvaluationBatches(std::shared_ptr<const DataSource> source, const Normalisation& normalisation,
-                    int batch);
+  EvaluationBatches(const std::shared_ptr<const DataSource>& source,
+                    const Normalisation& normalisation, int batch);
 
   int64_t count() const { return count_; }
   /// Batch `number`, in [0, count()), valid until the next call.

@@ -10,7 +10,7 @@ namespace headrace {
 Permutation::Permutation(int64_t size, uint64_t seed, uint64_t number)
     : size_(static_cast<uint64_t>(size)) {
   require(size >= 1, ErrorCode::kInvalidArgument, "nothing to permute: {} numbers", size);
-  const int bits = std::bit_width(size_ - 1);
+  const auto bits = static_cast<int>(std::bit_width(size_ - 1));
   low_bits_ = bits / 2;
   low_mask_ = (uint64_t{1} << low_bits_) - 1;
   high_mask_ = (uint64_t{1} << (bits - low_bits_)) - 1;

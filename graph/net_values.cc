@@ -26,9 +26,9 @@ NetValues::NetValues(const NetDef& net) {
 }
 
 const std::vector<int>& NetValues::of(std::string_view name) const {
-  static const std::vector<int> none;
+  static const std::vector<int> kNothing;
   auto found = by_name_.find(name);
-  return found == by_name_.end() ? none : found->second;
+  return found == by_name_.end() ? kNothing : found->second;
 }
 
 int NetValues::last(std::string_view name) const {

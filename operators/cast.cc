@@ -46,7 +46,8 @@ To convert(From value) {
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     // Both bounds are exact in floating point; the upper one is the first number too large.
     constexpr From kLow = static_cast<From>(std::numeric_limits<To>::min());
-    constexpr From kHigh = From{2} * static_cast<From>(std::numeric_limits<To>::max() / 2 + 1);
+    constexpr To kHalf = std::numeric_limits<To>::max() / 2 + 1;
+    constexpr From kHigh = From{2} * static_cast<From>(kHalf);
     From whole = std::trunc(value);
     require(whole >= kLow && whole < kHigh, ErrorCode::kNumeric,
             "cannot cast {}: it is outside the range of {}", value, name_of(dtype_of<To>()));

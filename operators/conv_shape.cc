@@ -5,8 +5,9 @@
 namespace headrace {
 
 double ConvShape::macs() const {
+  const int64_t channels = x.c / group;
   return static_cast<double>(y.n) * static_cast<double>(y.pixels()) * static_cast<double>(y.c) *
-         static_cast<double>(x.c / group) * static_cast<double>(window.taps());
+         static_cast<double>(channels) * static_cast<double>(window.taps());
 }
 
 OpSchema& declare_conv(OpSchema& schema) {

@@ -33,10 +33,11 @@ LearningRatePolicy cycles(double base_lr, double max_lr, int64_t stepsize, doubl
   require(base_lr != 0, ErrorCode::kInvalidArgument,
           "a cyclical policy needs a base_lr other than 0");
   return [=](int64_t iteration) {
-    auto cycle = static_cast<double>(iteration / (2 * stepsize) + 1);
+    const int64_t cycles_before = iteration / (2 * stepsize);
+    const double cycle = static_cast<double>(cycles_before) + 1;
     double at = static_cast<double>(iteration) / static_cast<double>(stepsize);
     double height = std::max(0.0, 1 - std::abs(at - 2 * cycle + 1));
-    double shrink = std::pow(decay, static_cast<double>(iteration / (2 * stepsize)));
+    double shrink = std::pow(decay, static_cast<double>(cycles_before));
     return 1 + (std::abs(max_lr) / std::abs(base_lr) - 1) * height * shrink;
   };
 }
@@ -55,7 +56,8 @@ LearningRatePolicy annealing(double max_lr, double min_lr, int64_t period, doubl
     double length = first;
     double begin = 0;
     if (t_mult == 1) {
-      k = static_cast<double>(iteration / period);
+      const int64_t periods = iteration / period;
+      k = static_cast<double>(periods);
       begin = k * first;
     } else {
       // Periods before k have period * (t_mult^k - 1) / (t_mult - 1) iterations together.
@@ -101,7 +103,10 @@ LearningRatePolicy fixed(const Args&) {
 LearningRatePolicy step(const Args& args) {
   int64_t size = policy_length(args, "stepsize");
   double gamma = policy_real(args, "gamma");
-  return [=](int64_t iteration) { return std::pow(gamma, static_cast<double>(iteration / size)); };
+  return [=](int64_t iteration) {
+    const int64_t steps = iteration / size;
+    return std::pow(gamma, static_cast<double>(steps));
+  };
 }
 
 LearningRatePolicy exponential(const Args& args) {
@@ -274,7 +279,7 @@ LearningRatePolicy composite(const Args& args) {
 using MakePolicy = LearningRatePolicy (*)(const Args&);
 
 const std::map<std::string, MakePolicy, std::less<>>& policies() {
-  static const std::map<std::string, MakePolicy, std::less<>> table = {
+  static const std::map<std::string, MakePolicy, std::less<>> kTable = {
       {"fixed", fixed},
       {"step", step},
       {"exp", exponential},
@@ -295,7 +300,7 @@ const std::map<std::string, MakePolicy, std::less<>>& policies() {
       {"compositeCosine", composite_cosine},
       {"epochs", epochs_policy},
   };
-  return table;
+  return kTable;
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ template <typename T>
 struct Max {
   static constexpr bool kRounds = false;  // whether the order of the additions matters
   static constexpr T kStart = -std::numeric_limits<T>::infinity();
-  static void add(T& total, T x) { total = (x > total) | (x != x) ? x : total; }
+  static void add(T& total, T x) { total = ((x > total) | (x != x)) ? x : total; }
   static T result(T total, int64_t /*count*/) { return total; }
 };
 template <typename T>

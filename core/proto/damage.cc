@@ -43,16 +43,16 @@ WireType wire_type_of(const FieldDescriptor& field) {
 // Walks one encoded message and everything in it, up to the first fault.
 class DamageFinder {
  public:
-  explicit DamageFinder(std::string_view bytes) : begin_(bytes.data()) {}
+  explicit DamageFinder(std::string_view bytes) : whole_(bytes) {}
 
   // True if sound; else fault() says what is wrong.
   bool walk(const Descriptor& type, std::string_view bytes) {
     if (static_cast<int>(path_.size()) >= kMaxMessageDepth) {
-      return fault_at(bytes.data(), fmt::format("nested deeper than {} levels", kMaxMessageDepth));
+      return fault_at(bytes, fmt::format("nested deeper than {} levels", kMaxMessageDepth));
     }
     std::map<int, int> seen;
     while (!bytes.empty()) {
-      const char* start = bytes.data();
+      const std::string_view start = bytes;
       const std::optional<uint64_t> tag = varint(bytes);
       if (!tag) return fault_at(start, "the tag of a field is cut off or too long");
       const auto number = static_cast<int>(*tag >> 3 & 0x1fffffff);
@@ -72,7 +72,7 @@ class DamageFinder {
   const std::string& fault() const { return fault_; }
 
  private:
-  bool walk_value(const FieldDescriptor& field, uint32_t wire_type, const char* start,
+  bool walk_value(const FieldDescriptor& field, uint32_t wire_type, std::string_view start,
                   std::string_view& bytes) {
     const WireType expected = wire_type_of(field);
     const bool packed = wire_type == kBytes && field.is_packable();
@@ -99,7 +99,7 @@ class DamageFinder {
   }
 
   bool walk_scalar(const FieldDescriptor& field, WireType type, std::string_view& bytes) {
-    const char* start = bytes.data();
+    const std::string_view start = bytes;
     if (type != kVarint) {
       const size_t size = type == kFixed64 ? 8 : 4;
       if (bytes.size() < size) {
@@ -131,8 +131,9 @@ class DamageFinder {
     return std::nullopt;
   }
 
-  bool fault_at(const char* position, const std::string& what) {
-    fault_ = fmt::format("at byte {}", position - begin_);
+  /// `rest`: what is left of the whole at the fault.
+  bool fault_at(std::string_view rest, const std::string& what) {
+    fault_ = fmt::format("at byte {}", rest.data() - whole_.data());
     // Deep paths tell nothing beyond their beginning.
     constexpr size_t kShownLevels = 8;
     for (size_t i = 0; i < std::min(path_.size(), kShownLevels); ++i) {
@@ -143,7 +144,7 @@ class DamageFinder {
     return false;
   }
 
-  const char* begin_;
+  std::string_view whole_;
   std::vector<std::string> path_;
   std::string fault_;
 };

@@ -38,7 +38,8 @@ std::string rename_old_device_id(std::string_view text) {
       size_t end = i;
       while (end < renamed.size() && is_word(renamed[end])) ++end;
       if (std::string_view(renamed).substr(i, end - i) == kOldDeviceId) {
-        std::copy(kNewDeviceId.begin(), kNewDeviceId.end(), renamed.begin() + i);
+        std::copy(kNewDeviceId.begin(), kNewDeviceId.end(),
+                  renamed.begin() + static_cast<std::ptrdiff_t>(i));
       }
       i = end - 1;
     }
