@@ -7,10 +7,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "core/safetensors.h"
 #include "tests/support/disk_full.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
-#include "core/safetensors.h"
 #include "tools/train/checkpoint.h"
 #include "tools/train/evaluator.h"
 #include "tools/train/progress.h"
