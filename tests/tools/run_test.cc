@@ -198,6 +198,18 @@ TEST_F(Run, WarnsOfUnknownArgumentsOnceAndRefusesThemIfStrict) {
   expect_failure({"--input", "a=a.npy", "--strict"}, hint);
 }
 
+TEST_F(Run, RunsOnTheCpuWhatTheNetPutsOnAGpuIfAsked) {
+  write_file(folder_ / "net.pbtxt", R"(name: "n"
+    op { input: "a" output: "x" type: "Scale" device_option { device_type: 1 cuda_gpu_id: 7 }
+         arg { name: "scale" f: 2 } }
+    op { input: "x" output: "y" type: "Scale" device_option { device_type: 1 device_id: 1 }
+         arg { name: "scale" f: 3 } })");
+  const ProcessResult result = run({"--input", "a=a.npy", "--output", "y=y.npy", "--device", "cpu"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("2 operators"), std::string::npos) << result.err;
+  EXPECT_EQ(read_npy(folder_ / "y.npy").data<float>()[5], 36);
+}
+
 TEST_F(Run, NamesMissingAndDamagedFiles) {
   expect_failure({"--init", "no_init.pbtxt", "--input", "a=a.npy"}, "no_init.pbtxt");
   expect_failure({"--init", "init.pbtxt", "--input", "a=none.npy"}, "none.npy");

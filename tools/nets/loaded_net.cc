@@ -44,6 +44,10 @@ LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
       given_(parse_named(flags.inputs, "--input")),
       file_(read_net_file(flags.net)),
       roles_(read_roles(file_.net)) {
+  if (!flags.device.empty()) {
+    const int moved = move_to_cpu(file_);
+    if (moved > 0) spdlog::warn("{} operators that {} puts on a GPU run on the CPU", moved, flags.net);
+  }
   require(accept == Accept::kNetOrPlan || !file_.plan, ErrorCode::kUnsupported,
           "{} holds a plan of {} nets, which 'headrace run' runs; this command takes one net",
           flags.net, file_.plan ? file_.plan->network_size() : 0);
@@ -58,6 +62,12 @@ LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
             plan() != nullptr ? "plan" : "net", net().name(), input.name,
             did_you_mean(input.name, names_of(graphs_)));
   }
+}
+
+NetDef LoadedNet::load_init(const std::string& path) const {
+  NetDef net = load_net(path);
+  if (!flags_.device.empty()) move_to_cpu(net);
+  return net;
 }
 
 bool LoadedNet::knows(const std::string& blob) const {
@@ -106,7 +116,7 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
         .blob.set_handle(std::make_shared<DatabaseName>(*file_.database), "database");
   }
   for (const NetDef& init : file_.inits) run_once(init, workspace, pool, seed);
-  for (const std::string& init : flags_.inits) run_once(load_net(init), workspace, pool, seed);
+  for (const std::string& init : flags_.inits) run_once(load_init(init), workspace, pool, seed);
   for (const NamedValue& input : given_) workspace.feed(input.name, make_input(input, seed));
 
   const graph::InputTypes in_net = types_in_net();
@@ -165,7 +175,7 @@ graph::InputTypes LoadedNet::input_types() const {
     for (const auto& [name, tensor] : tensors.finish()) types[name] = tensor.desc();
   }
   std::vector<NetDef> inits = file_.inits;
-  for (const std::string& init : flags_.inits) inits.push_back(load_net(init));
+  for (const std::string& init : flags_.inits) inits.push_back(load_init(init));
   for (const NetDef& init : inits) {
     graph::Graph graph = graph::build_graph(init);
     graph::infer_types(graph, {}, /*complete=*/false);

@@ -48,6 +48,7 @@ class LoadedNet {
     std::string name;
     bool handle = false;
   };
+  NetDef load_init(const std::string& path) const;
   std::vector<Input> inputs_read() const;
   Tensor make_input(const NamedValue& input, uint64_t seed) const;
   graph::InputTypes types_in_net() const;

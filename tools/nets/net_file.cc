@@ -52,7 +52,38 @@ NetFile exported_model(const DatabaseName& database) {
   return file;
 }
 
+/// Whether it named another device.
+bool clear_device(DeviceOption& option) {
+  const bool elsewhere = option.device_type() != 0;
+  option.clear_device_type();
+  option.clear_device_id();
+  return elsewhere;
+}
+
 }  // namespace
+
+int move_to_cpu(NetDef& net) {
+  const bool all = net.has_device_option() && clear_device(*net.mutable_device_option());
+  int moved = 0;
+  for (OperatorDef& op : *net.mutable_op()) {
+    const bool itself = op.has_device_option() && clear_device(*op.mutable_device_option());
+    moved += all || itself ? 1 : 0;
+    for (Argument& arg : *op.mutable_arg()) {
+      if (arg.has_n()) moved += move_to_cpu(*arg.mutable_n());
+      for (NetDef& nested : *arg.mutable_nets()) moved += move_to_cpu(nested);
+    }
+  }
+  return moved;
+}
+
+int move_to_cpu(NetFile& file) {
+  int moved = move_to_cpu(file.net);
+  for (NetDef& init : file.inits) moved += move_to_cpu(init);
+  if (file.plan) {
+    for (NetDef& net : *file.plan->mutable_network()) moved += move_to_cpu(net);
+  }
+  return moved;
+}
 
 std::optional<DatabaseName> as_database(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();

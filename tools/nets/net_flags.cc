@@ -49,6 +49,12 @@ void NetFlags::add_to(CLI::App& flags) {
                   "--init nor --input gives: they get random numbers")
       ->type_name("FILE")
       ->default_str("");
+  flags
+      .add_option("--device", device,
+                  "cpu: run on the CPU what the net puts on GPUs; without it operators run where "
+                  "the net says")
+      ->check(CLI::IsMember({"cpu"}))
+      ->default_str("");
 }
 
 void ExecutionFlags::add_to(CLI::App& flags) {

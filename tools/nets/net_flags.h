@@ -30,6 +30,7 @@ struct NetFlags {
   std::vector<std::string> inits;
   std::vector<std::string> inputs;
   std::string shapes;
+  std::string device;  // "cpu": whatever device the nets name
 
   void add_to(CLI::App& flags);
 };
