@@ -204,7 +204,8 @@ TEST_F(Run, RunsOnTheCpuWhatTheNetPutsOnAGpuIfAsked) {
          arg { name: "scale" f: 2 } }
     op { input: "x" output: "y" type: "Scale" device_option { device_type: 1 device_id: 1 }
          arg { name: "scale" f: 3 } })");
-  const ProcessResult result = run({"--input", "a=a.npy", "--output", "y=y.npy", "--device", "cpu"});
+  const ProcessResult result =
+      run({"--input", "a=a.npy", "--output", "y=y.npy", "--device", "cpu"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("2 operators"), std::string::npos) << result.err;
   EXPECT_EQ(read_npy(folder_ / "y.npy").data<float>()[5], 36);

@@ -46,7 +46,8 @@ LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
       roles_(read_roles(file_.net)) {
   if (!flags.device.empty()) {
     const int moved = move_to_cpu(file_);
-    if (moved > 0) spdlog::warn("{} operators that {} puts on a GPU run on the CPU", moved, flags.net);
+    if (moved > 0)
+      spdlog::warn("{} operators that {} puts on a GPU run on the CPU", moved, flags.net);
   }
   require(accept == Accept::kNetOrPlan || !file_.plan, ErrorCode::kUnsupported,
           "{} holds a plan of {} nets, which 'headrace run' runs; this command takes one net",
