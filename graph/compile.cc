@@ -23,7 +23,7 @@ constexpr double kFlopsPerNs = 40;
 constexpr double kBytesPerNs = 8;
 constexpr double kFixedNs = 200;
 /// Below this, handing parts to other threads costs more than it gains.
-constexpr double kWorthSplittingNs = 20'000;
+constexpr double kWorthSplittingNs = 12'000;
 
 class Compiler {
  public:

@@ -46,15 +46,25 @@ template <typename T>
 struct Max {
   static constexpr bool kRounds = false;  // whether the order of the additions matters
   static constexpr T kStart = -std::numeric_limits<T>::infinity();
-  static void add(T& total, T x) { total = ((x > total) | (x != x)) ? x : total; }
-  static T result(T total, int64_t /*count*/) { return total; }
+  template <typename V>  // an element or a block of them
+  static void add(V& total, const V& x) {
+    total = ((x > total) | (x != x)) ? x : total;
+  }
+  template <typename V>
+  static void finish(V& /*total*/, int64_t /*count*/) {}
 };
 template <typename T>
 struct Average {
   static constexpr bool kRounds = true;
   static constexpr T kStart = 0;
-  static void add(T& total, T x) { total += x; }
-  static T result(T total, int64_t count) { return total / static_cast<T>(count); }
+  template <typename V>
+  static void add(V& total, const V& x) {
+    total += x;
+  }
+  template <typename V>
+  static void finish(V& total, int64_t count) {
+    total /= static_cast<T>(count);
+  }
 };
 
 constexpr int64_t kTile = 256;  // accumulators that stay in the first-level cache
@@ -79,7 +89,33 @@ void pool_pixel(const PoolShape& shape, const T* image, Span d, Span h, Span w, 
     }
   }
   const int64_t count = average_count(shape, d, h, w);
-  for (int64_t c = 0; c < channels; ++c) y[c] = Reduce<T>::result(total[c], count);
+  for (int64_t c = 0; c < channels; ++c) {
+    Reduce<T>::finish(total[c], count);
+    y[c] = total[c];
+  }
+}
+
+/// The same of N channels, for images of few.
+template <typename T, template <typename> typename Reduce, int N>
+void pool_block(const PoolShape& shape, const T* image, Span d, Span h, Span w, T* y) {
+  using Pixel = Block<T, N>;
+  using Vector = typename Pixel::Vector;
+  const Vector start = Vector{} + Reduce<T>::kStart;
+  Vector total = start;
+  for (int64_t z = d.begin; z < d.end; ++z) {
+    for (int64_t v = h.begin; v < h.end; ++v) {
+      Vector row = start;
+      const T* x = image + ((z * shape.x.size[1] + v) * shape.x.size[2] + w.begin) * shape.x.c;
+      for (int64_t u = w.begin; u < w.end; ++u, x += shape.x.c) {
+        Vector taken;
+        Pixel::load(x, taken);
+        Reduce<T>::add(row, taken);
+      }
+      Reduce<T>::add(total, row);
+    }
+  }
+  Reduce<T>::finish(total, average_count(shape, d, h, w));
+  Pixel::store(total, y);
 }
 
 template <typename T, template <typename> typename Reduce>
@@ -96,9 +132,15 @@ void pool_channels_last(const PoolShape& shape, int width, const T* x, T* y) {
           const Span d = covered_by(shape, 0, line / height % depth);
           const Span h = covered_by(shape, 1, line % height);
           T* out = y + line * row * shape.y.c + first;
-          for (int64_t o = 0; o < row; ++o) {
-            pool_pixel<T, Reduce>(shape, image, d, h, covered_by(shape, 2, o), channels,
-                                  out + o * shape.y.c);
+          for (int64_t o = 0; o < row; ++o, out += shape.y.c) {
+            const Span w = covered_by(shape, 2, o);
+            if (channels >= kManyChannels) {
+              pool_pixel<T, Reduce>(shape, image, d, h, w, channels, out);
+            } else {
+              for_channel_blocks(channels, [&]<int N>(int64_t c) {
+                pool_block<T, Reduce, N>(shape, image + c, d, h, w, out + c);
+              });
+            }
           }
         }
       },
@@ -124,7 +166,8 @@ void pool_columns(const PoolShape& shape, const T* plane, Span d, Span h, int64_
     const Span w = covered_by(shape, 2, o);
     T total = Reduce<T>::kStart;
     for (int64_t c = w.begin; c < w.end; ++c) Reduce<T>::add(total, column[c - first]);
-    y[o] = Reduce<T>::result(total, average_count(shape, d, h, w));
+    Reduce<T>::finish(total, average_count(shape, d, h, w));
+    y[o] = total;
   }
 }
 
@@ -140,7 +183,8 @@ T pool_wide(const PoolShape& shape, const T* plane, Span d, Span h, Span w) {
       Reduce<T>::add(total, row);
     }
   }
-  return Reduce<T>::result(total, average_count(shape, d, h, w));
+  Reduce<T>::finish(total, average_count(shape, d, h, w));
+  return total;
 }
 
 /// One channel of one image.

@@ -46,12 +46,18 @@ const RegisterOperator average_pool_gradient(
 template <typename T>
 struct Max {
   static constexpr bool kReadsValues = true;
-  static T share(T x, T y, T dy, T /*scale*/) { return x == y ? dy : 0; }
+  template <typename V>  // an element or a block of them
+  static void add(V& dx, const V& x, const V& y, const V& dy, T /*scale*/) {
+    dx += x == y ? dy : V{};
+  }
 };
 template <typename T>
 struct Average {
   static constexpr bool kReadsValues = false;
-  static T share(T /*x*/, T /*y*/, T dy, T scale) { return dy * scale; }
+  template <typename V>
+  static void add(V& dx, const V& /*x*/, const V& /*y*/, const V& dy, T scale) {
+    dx += dy * scale;
+  }
 };
 
 template <typename T>
@@ -62,15 +68,21 @@ struct Operands {
   T* dx;
 };
 
+/// What AveragePool multiplies the sum of a window by.
+template <typename T>
+T share_of_window(const PoolShape& shape, int64_t z, int64_t v, int64_t o) {
+  return T{1} / static_cast<T>(average_count(shape, covered_by(shape, 0, z),
+                                             covered_by(shape, 1, v), covered_by(shape, 2, o)));
+}
+
 /// dX at one pixel, all channels: gathered from the windows that cover it, so that every element is
 /// written by one thread, once.
 template <typename T, template <typename> typename Share>
 void gradient_pixel(const PoolShape& shape, const Operands<T>& at, int64_t n, Span d, Span h,
-                    int64_t u, int64_t pixel) {
+                    Span w, int64_t pixel) {
   const int64_t channels = shape.x.c;
   const T* x = at.x + pixel * channels;
   T* dx = at.dx + pixel * channels;
-  const Span w = covering(shape, 2, u);
   std::fill_n(dx, channels, T{0});
   for (int64_t z = d.begin; z < d.end; ++z) {
     for (int64_t v = h.begin; v < h.end; ++v) {
@@ -79,16 +91,14 @@ void gradient_pixel(const PoolShape& shape, const Operands<T>& at, int64_t n, Sp
             ((n * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2] + o;
         const T* y = at.y + window * channels;
         const T* dy = at.dy + window * channels;
-        const T scale =
-            T{1} / static_cast<T>(average_count(shape, covered_by(shape, 0, z),
-                                                covered_by(shape, 1, v), covered_by(shape, 2, o)));
+        const T scale = share_of_window<T>(shape, z, v, o);
 #pragma GCC ivdep
         for (int64_t c = 0; c < channels; ++c) {
           const T gradient = dy[c];  // read in any case: a branch per element is slower
           if constexpr (Share<T>::kReadsValues) {
-            dx[c] += Share<T>::share(x[c], y[c], gradient, scale);
+            Share<T>::add(dx[c], x[c], y[c], gradient, scale);
           } else {
-            dx[c] += Share<T>::share(0, 0, gradient, scale);
+            Share<T>::add(dx[c], T{0}, T{0}, gradient, scale);
           }
         }
       }
@@ -96,8 +106,37 @@ void gradient_pixel(const PoolShape& shape, const Operands<T>& at, int64_t n, Sp
   }
 }
 
+/// The same of N channels from `first` on, for images of few.
+template <typename T, template <typename> typename Share, int N>
+void gradient_block(const PoolShape& shape, const Operands<T>& at, int64_t n, Span d, Span h,
+                    Span w, int64_t pixel, int64_t first) {
+  using Pixel = Block<T, N>;
+  using Vector = typename Pixel::Vector;
+  const int64_t channels = shape.x.c;
+  const int64_t at_pixel = pixel * channels + first;
+  Vector x = {};
+  if constexpr (Share<T>::kReadsValues) Pixel::load(at.x + at_pixel, x);
+  Vector dx = {};
+  for (int64_t z = d.begin; z < d.end; ++z) {
+    for (int64_t v = h.begin; v < h.end; ++v) {
+      for (int64_t o = w.begin; o < w.end; ++o) {
+        const int64_t window =
+            ((n * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2] + o;
+        const int64_t at_window = window * channels + first;
+        Vector y = {};
+        if constexpr (Share<T>::kReadsValues) Pixel::load(at.y + at_window, y);
+        Vector dy;
+        Pixel::load(at.dy + at_window, dy);
+        Share<T>::add(dx, x, y, dy, share_of_window<T>(shape, z, v, o));
+      }
+    }
+  }
+  Pixel::store(dx, at.dx + at_pixel);
+}
+
 template <typename T, template <typename> typename Share>
-void gradient_channels_last(const PoolShape& shape, int width, const Operands<T>& at) {
+void gradient_channels_last(const PoolShape& shape, const std::vector<Span>& columns, int width,
+                            const Operands<T>& at) {
   const auto [depth, height, row] = shape.x.size;
   for_parts(
       width, shape.x.n * depth * height,
@@ -105,8 +144,16 @@ void gradient_channels_last(const PoolShape& shape, int width, const Operands<T>
         for (int64_t line = begin; line < end; ++line) {
           const Span d = covering(shape, 0, line / height % depth);
           const Span h = covering(shape, 1, line % height);
+          const int64_t n = line / (depth * height);
           for (int64_t u = 0; u < row; ++u) {
-            gradient_pixel<T, Share>(shape, at, line / (depth * height), d, h, u, line * row + u);
+            const Span w = columns[u];
+            if (shape.x.c >= kManyChannels) {
+              gradient_pixel<T, Share>(shape, at, n, d, h, w, line * row + u);
+            } else {
+              for_channel_blocks(shape.x.c, [&]<int N>(int64_t c) {
+                gradient_block<T, Share, N>(shape, at, n, d, h, w, line * row + u, c);
+              });
+            }
           }
         }
       },
@@ -133,8 +180,8 @@ void gradient_plane(const PoolShape& shape, const Operands<T>& at, int64_t plane
           for (int64_t b = h.begin; b < h.end; ++b) {
             const int64_t line = (a * shape.x.size[1] + b) * shape.x.size[2];
             for (int64_t i = line + w.begin; i < line + w.end; ++i) {
-              dx[i] +=
-                  Share<T>::share(Share<T>::kReadsValues ? x[i] : 0, y[window], dy[window], scale);
+              Share<T>::add(dx[i], Share<T>::kReadsValues ? x[i] : T{0}, y[window], dy[window],
+                            scale);
             }
           }
         }
@@ -149,9 +196,11 @@ std::unique_ptr<Kernel> prepare_gradient(const PrepareContext& context) {
     const PoolShape shape = pool_shape(context.args, context.inputs[0].shape);
     const bool last = are_channels_last(shape.order, {&context.inputs[0], &context.inputs[1],
                                                       &context.inputs[2], &context.outputs[0]});
-    return make_kernel([shape, last, width = context.width](OpContext& op) {
+    std::vector<Span> columns;  // divided out once
+    for (int64_t u = 0; last && u < shape.x.size[2]; ++u) columns.push_back(covering(shape, 2, u));
+    return make_kernel([shape, last, columns, width = context.width](OpContext& op) {
       const Operands<T> at = {op.input<T>(0), op.input<T>(1), op.input<T>(2), op.output<T>(0)};
-      if (last) return gradient_channels_last<T, Share>(shape, width, at);
+      if (last) return gradient_channels_last<T, Share>(shape, columns, width, at);
       for_parts(
           width, shape.x.n * shape.x.c,
           [&](int64_t begin, int64_t end) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/kernel.h"
 #include "operators/image.h"
@@ -50,6 +51,34 @@ inline Span covering(const PoolShape& shape, int axis, int64_t i) {
 /// The number that AveragePool divides the sum over a window of these spans by.
 inline int64_t average_count(const PoolShape& shape, Span d, Span h, Span w) {
   return shape.count_pad ? shape.window.taps() : d.size() * h.size() * w.size();
+}
+
+/// From this number of channels on, loops over the channels of a pixel pay; below it, the loops
+/// themselves take longer than what they do, and blocks of a fixed size stay in registers.
+constexpr int64_t kManyChannels = 32;
+
+/// N elements side by side, or one: what the compiler computes with at once. (It does not find that
+/// out by itself from loops of N rounds, which it unrolls.)
+template <typename T, int N>
+struct Block {
+  typedef T Vector __attribute__((vector_size(N * sizeof(T))));
+
+  // Not returned: that would be another calling convention where the CPU's registers are shorter.
+  static void load(const T* from, Vector& block) { std::memcpy(&block, from, sizeof(block)); }
+  static void store(const Vector& block, T* to) { std::memcpy(to, &block, sizeof(block)); }
+};
+template <typename T>
+struct Block<T, 1> {
+  using Vector = T;
+  static void load(const T* from, T& block) { block = *from; }
+  static void store(const T& block, T* to) { *to = block; }
+};
+
+/// Calls block.operator()<N>(first) for blocks of N = 8, 4, 2 or 1 that make up all channels.
+template <int N = 8, typename F>
+void for_channel_blocks(int64_t channels, F block, int64_t first = 0) {
+  for (; first + N <= channels; first += N) block.template operator()<N>(first);
+  if constexpr (N > 1) for_channel_blocks<N / 2>(channels, block, first);
 }
 
 }  // namespace headrace
