@@ -1,24 +1,26 @@
 // The CUDA backend on a real GPU.
 #include <chrono>
 #include <cstring>
-#include <future>
 #include <numeric>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "core/allocator.h"
+#include "core/completion_wait.h"
 #include "core/device.h"
 #include "core/stream.h"
 #include "core/tensor.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/gpu_test.h"
 
 namespace headrace {
 namespace {
 
 using testing::expect_error;
+using testing::kGpu;
 
-constexpr Device kGpu{DeviceKind::kCuda, 0};
+class GpuDevice : public testing::GpuTest {};
 
 std::vector<int32_t> numbers(size_t count) {
   std::vector<int32_t> result(count);
@@ -26,7 +28,7 @@ std::vector<int32_t> numbers(size_t count) {
   return result;
 }
 
-TEST(CudaDevice, MemoryIsAlignedAndComesBack) {
+TEST_F(GpuDevice, MemoryIsAlignedAndComesBack) {
   for (size_t bytes : {size_t{0}, size_t{1}, size_t{100}, size_t{1} << 20}) {
     auto buffer = allocate(bytes, kGpu);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % kAlignment, 0u);
@@ -37,14 +39,14 @@ TEST(CudaDevice, MemoryIsAlignedAndComesBack) {
   for (int i = 0; i < 1000; ++i) allocate(size_t{1} << 30, kGpu);
 }
 
-TEST(CudaDevice, TooMuchMemoryIsAnErrorThatSaysWhatIsLeft) {
+TEST_F(GpuDevice, TooMuchMemoryIsAnErrorThatSaysWhatIsLeft) {
   expect_error(ErrorCode::kState, "cudaErrorMemoryAllocation",
                [] { allocate(size_t{1} << 50, kGpu); });
   expect_error(ErrorCode::kState, "GiB are free", [] { allocate(size_t{1} << 50, kGpu); });
   allocate(1 << 20, kGpu);  // and the device can still be used
 }
 
-TEST(CudaDevice, CopiesThereAndBack) {
+TEST_F(GpuDevice, CopiesThereAndBack) {
   for (size_t count : {1, 3, 1000, 1 << 20}) {
     const std::vector<int32_t> expected = numbers(count);
     const Tensor host =
@@ -54,19 +56,7 @@ TEST(CudaDevice, CopiesThereAndBack) {
   }
 }
 
-/// Receives one Completion.
-struct Receiver {
-  std::promise<std::exception_ptr> promise;
-  std::future<std::exception_ptr> future = promise.get_future();
-  Completion completion() {
-    return {[](void* self, int, std::exception_ptr error) {
-              static_cast<Receiver*>(self)->promise.set_value(std::move(error));
-            },
-            this, 0};
-  }
-};
-
-TEST(CudaDevice, AStreamTellsWhenItHasCopied) {
+TEST_F(GpuDevice, AStreamTellsWhenItHasCopied) {
   const size_t bytes = size_t{64} << 20;
   auto source = allocate_pinned(bytes, kGpu);
   auto target = allocate_pinned(bytes, kGpu);
@@ -77,15 +67,14 @@ TEST(CudaDevice, AStreamTellsWhenItHasCopied) {
     std::memset(target->data(), 0, bytes);
     copy_async(stream.get(), device->data(), source->data(), bytes);
     copy_async(stream.get(), target->data(), device->data(), bytes);
-    Receiver receiver;
-    notify(stream.get(), receiver.completion());
-    ASSERT_EQ(receiver.future.wait_for(std::chrono::seconds(30)), std::future_status::ready);
-    EXPECT_EQ(receiver.future.get(), nullptr);
+    CompletionWait end;
+    notify(stream.get(), end.completion());
+    EXPECT_EQ(end.wait(), nullptr);
     EXPECT_EQ(std::memcmp(source->data(), target->data(), bytes), 0) << "round " << round;
   }
 }
 
-TEST(CudaDevice, QueuingACopyDoesNotWaitForIt) {
+TEST_F(GpuDevice, QueuingACopyDoesNotWaitForIt) {
   // 1 GiB over PCIe takes tens of milliseconds; queuing it takes microseconds.
   const size_t bytes = size_t{1} << 30;
   auto host = allocate_pinned(bytes, kGpu);
@@ -101,7 +90,7 @@ TEST(CudaDevice, QueuingACopyDoesNotWaitForIt) {
   EXPECT_LT(queued, done / 2);
 }
 
-TEST(CudaDevice, AnEventOrdersTwoStreams) {
+TEST_F(GpuDevice, AnEventOrdersTwoStreams) {
   const size_t bytes = size_t{64} << 20;
   auto source = allocate_pinned(bytes, kGpu);
   auto target = allocate_pinned(bytes, kGpu);
@@ -123,7 +112,7 @@ TEST(CudaDevice, AnEventOrdersTwoStreams) {
   }
 }
 
-TEST(CudaDevice, TimedEventsMeasure) {
+TEST_F(GpuDevice, TimedEventsMeasure) {
   const size_t bytes = size_t{256} << 20;
   auto host = allocate_pinned(bytes, kGpu);
   auto device = allocate(bytes, kGpu);
@@ -139,20 +128,20 @@ TEST(CudaDevice, TimedEventsMeasure) {
   EXPECT_LT(milliseconds, 10000.0F);
 }
 
-TEST(CudaDevice, StreamsEndWithWorkInThem) {
+TEST_F(GpuDevice, StreamsEndWithWorkInThem) {
   const size_t bytes = size_t{64} << 20;
   auto host = allocate_pinned(bytes, kGpu);
   auto device = allocate(bytes, kGpu);
-  Receiver receiver;
+  CompletionWait end;
   {
     StreamOwner stream(kGpu);
     copy_async(stream.get(), device->data(), host->data(), bytes);
-    notify(stream.get(), receiver.completion());
+    notify(stream.get(), end.completion());
   }
-  EXPECT_EQ(receiver.future.get(), nullptr);
+  EXPECT_EQ(end.wait(), nullptr);
 }
 
-TEST(CudaDevice, ADeviceBeyondTheLastIsRefused) {
+TEST_F(GpuDevice, ADeviceBeyondTheLastIsRefused) {
   const Device beyond{DeviceKind::kCuda, device_count(DeviceKind::kCuda)};
   expect_error(ErrorCode::kUnsupported, beyond.to_string(), [&] { allocate(16, beyond); });
   expect_error(ErrorCode::kUnsupported, beyond.to_string(), [&] { StreamOwner stream(beyond); });

@@ -2,11 +2,11 @@
 
 #include <atomic>
 #include <cstring>
-#include <future>
 
 #include <gtest/gtest.h>
 
 #include "core/allocator.h"
+#include "core/completion_wait.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/fake_device.h"
 
@@ -18,18 +18,6 @@ using testing::FakeDevices;
 
 constexpr Device kGpu{DeviceKind::kCuda, 0};
 
-/// Receives one Completion.
-struct Receiver {
-  std::promise<std::exception_ptr> promise;
-  std::future<std::exception_ptr> future = promise.get_future();
-  Completion completion() {
-    return {[](void* self, int, std::exception_ptr error) {
-              static_cast<Receiver*>(self)->promise.set_value(std::move(error));
-            },
-            this, 0};
-  }
-};
-
 TEST(Stream, OnTheCpuEverythingHasBeenDone) {
   StreamOwner stream{Device{}};
   EventOwner event{Device{}};
@@ -40,10 +28,9 @@ TEST(Stream, OnTheCpuEverythingHasBeenDone) {
   int to = 0;
   copy_async(stream.get(), &to, &from, sizeof(int));
   EXPECT_EQ(to, 3);
-  Receiver receiver;
-  notify(stream.get(), receiver.completion());
-  ASSERT_EQ(receiver.future.wait_for(std::chrono::seconds(0)), std::future_status::ready);
-  EXPECT_EQ(receiver.future.get(), nullptr);
+  CompletionWait end;
+  notify(stream.get(), end.completion());
+  EXPECT_EQ(end.wait(), nullptr);
   synchronize(stream.get());
 }
 
@@ -62,9 +49,9 @@ TEST(Stream, KeepsItsOrderAndTellsWhenItIsThere) {
     });
   }
   copy_async(stream.get(), value, device->data(), sizeof(int));
-  Receiver receiver;
-  notify(stream.get(), receiver.completion());
-  EXPECT_EQ(receiver.future.get(), nullptr);
+  CompletionWait end;
+  notify(stream.get(), end.completion());
+  EXPECT_EQ(end.wait(), nullptr);
   EXPECT_EQ(*value, kCount);
 }
 
@@ -91,9 +78,9 @@ TEST(Stream, AFailureReachesWhoeverWaits) {
   bool ran = false;
   FakeDevices::launch(stream.get(), [] { fail(ErrorCode::kInternal, "a kernel went wrong"); });
   FakeDevices::launch(stream.get(), [&] { ran = true; });
-  Receiver receiver;
-  notify(stream.get(), receiver.completion());
-  EXPECT_NE(receiver.future.get(), nullptr);
+  CompletionWait end;
+  notify(stream.get(), end.completion());
+  EXPECT_NE(end.wait(), nullptr);
   expect_error(ErrorCode::kInternal, "went wrong", [&] { synchronize(stream.get()); });
   EXPECT_FALSE(ran);
 }

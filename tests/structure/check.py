@@ -71,7 +71,7 @@ def check_source(root, path):
     lines = path.read_text(encoding="utf-8").splitlines()
     if len(lines) > MAX_LINES:
         yield f"{file}:{len(lines)}: more than {MAX_LINES} lines; it is asking to be two"
-    if path.suffix == ".h" and "#pragma once" not in lines:
+    if path.suffix in {".h", ".cuh"} and "#pragma once" not in lines:
         yield f"{file}:1: a header without #pragma once"
     first_include = next((m.group(1) for m in map(INCLUDE.match, lines) if m), None)
     own_header = path.with_suffix(".h")

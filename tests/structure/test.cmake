@@ -3,6 +3,11 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 if(NOT HEADRACE_SANITIZER)
   add_test(NAME structure COMMAND ${Python3_EXECUTABLE} ${folder}/check.py ${PROJECT_SOURCE_DIR})
   add_test(NAME structure_check COMMAND ${Python3_EXECUTABLE} ${folder}/check_test.py)
+  if(headrace_cuda_enabled)
+    add_test(NAME cuda_sources
+      COMMAND ${Python3_EXECUTABLE} ${folder}/cuda_sources.py ${PROJECT_SOURCE_DIR}
+        ${PROJECT_BINARY_DIR})
+  endif()
 
   # Each header in a source of its own, which says nothing else; compiled when the test runs. A header
   # whose .cc lies beside it is left out: check.py sees to it that the .cc includes it first.

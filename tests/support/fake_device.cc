@@ -11,6 +11,7 @@
 #include <future>
 #include <thread>
 
+#include "core/completion_wait.h"
 #include "core/error.h"
 
 namespace headrace::testing {
@@ -98,19 +99,26 @@ FakeEvent& event_of(Event event) { return *static_cast<FakeEvent*>(event.handle)
 
 class FakeDevices::DeviceMemory final : public Buffer {
  public:
-  DeviceMemory(size_t bytes, Device device, std::atomic<int>& live)
-      : Buffer(std::aligned_alloc(kAlignment, align_up(bytes + 1)), bytes, device), live_(live) {
+  DeviceMemory(size_t bytes, Device device, FakeDevices& owner)
+      : Buffer(std::aligned_alloc(kAlignment, align_up(bytes + 1)), bytes, device),
+        owner_(owner),
+        memory_(data_) {
     std::memset(data_, 0xFF, bytes);  // NaN
-    data_ = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(data_) | kTag);
-    ++live_;
+    if (owner.memory_ == Memory::kHidden) {
+      data_ = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(data_) | kTag);
+    }
+    owner_.add(this);
+    ++owner_.live_;
   }
   ~DeviceMemory() override {
-    std::free(in_kernel(data_));
-    --live_;
+    owner_.remove(this);
+    std::free(memory_);
+    --owner_.live_;
   }
 
  private:
-  std::atomic<int>& live_;
+  FakeDevices& owner_;
+  void* const memory_;
 };
 
 class FakeDevices::PinnedMemory final : public Buffer {
@@ -118,12 +126,10 @@ class FakeDevices::PinnedMemory final : public Buffer {
   PinnedMemory(size_t bytes, FakeDevices& owner)
       : Buffer(std::aligned_alloc(kAlignment, align_up(bytes + 1)), bytes, Device{}),
         owner_(owner) {
-    const std::lock_guard lock(owner_.mutex_);
-    owner_.pinned_.push_back(this);
+    owner_.add(this);
   }
   ~PinnedMemory() override {
-    const std::lock_guard lock(owner_.mutex_);
-    std::erase(owner_.pinned_, this);
+    owner_.remove(this);
     std::free(data_);
   }
 
@@ -131,14 +137,13 @@ class FakeDevices::PinnedMemory final : public Buffer {
   FakeDevices& owner_;
 };
 
-FakeDevices::FakeDevices(int count)
-    : count_(count), real_(replace_device_backend(DeviceKind::kCuda, *this)) {}
+FakeDevices::FakeDevices(int count, Memory memory)
+    : count_(count), memory_(memory), real_(replace_device_backend(DeviceKind::kCuda, *this)) {}
 
 FakeDevices::~FakeDevices() {
   replace_device_backend(DeviceKind::kCuda, real_);
-  if (live_ != 0 || !pinned_.empty()) {
-    std::fprintf(stderr, "%d buffers have outlived the device they are on\n",
-                 live_ + static_cast<int>(pinned_.size()));
+  if (!reachable_.empty()) {
+    std::fprintf(stderr, "%zu buffers have outlived the device they are on\n", reachable_.size());
     std::abort();
   }
 }
@@ -154,10 +159,20 @@ void FakeDevices::require_device(Device device) const {
           "cannot use {}: there are {} devices", device.to_string(), count_);
 }
 
-bool FakeDevices::is_pinned(const void* begin, size_t bytes) {
+void FakeDevices::add(const Buffer* buffer) {
+  const std::lock_guard lock(mutex_);
+  reachable_.push_back(buffer);
+}
+
+void FakeDevices::remove(const Buffer* buffer) {
+  const std::lock_guard lock(mutex_);
+  std::erase(reachable_, buffer);
+}
+
+bool FakeDevices::is_reachable(const void* begin, size_t bytes) {
   const std::lock_guard lock(mutex_);
   const auto* first = static_cast<const char*>(begin);
-  return std::ranges::any_of(pinned_, [&](const Buffer* buffer) {
+  return std::ranges::any_of(reachable_, [&](const Buffer* buffer) {
     const auto* start = static_cast<const char*>(buffer->data());
     return first >= start && first + bytes <= start + buffer->bytes();
   });
@@ -180,7 +195,7 @@ void FakeDevices::launch(Stream stream, std::function<void()> kernel) {
 
 std::shared_ptr<Buffer> FakeDevices::allocate(size_t bytes, Device device) {
   require_device(device);
-  return std::make_shared<DeviceMemory>(bytes, device, live_);
+  return std::make_shared<DeviceMemory>(bytes, device, *this);
 }
 
 std::shared_ptr<Buffer> FakeDevices::allocate_pinned(size_t bytes, Device device) {
@@ -244,8 +259,10 @@ float FakeDevices::elapsed_ms(Event from, Event to) {
 }
 
 void FakeDevices::copy_async(Stream stream, void* target, const void* source, size_t bytes) {
-  require(is_device_address(target) || is_pinned(target, bytes), ErrorCode::kInternal,
-          "a copy to host memory that is not pinned waits for the device");
+  for (const void* address : {static_cast<const void*>(target), source}) {
+    require(is_reachable(address, bytes), ErrorCode::kInternal,
+            "a copy from or to host memory that is not pinned waits for the device");
+  }
   ++copies_;
   Queue& queue = queue_of(stream);
   queue.push([=, &queue] {
@@ -260,10 +277,10 @@ void FakeDevices::notify(Stream stream, Completion done) {
 }
 
 void FakeDevices::synchronize(Stream stream) {
-  std::promise<std::exception_ptr> ended;
+  CompletionWait end;
   Queue& queue = queue_of(stream);
-  queue.push([&] { ended.set_value(queue.failure); });
-  if (std::exception_ptr error = ended.get_future().get()) std::rethrow_exception(error);
+  queue.push([&queue, done = end.completion()] { done(queue.failure); });
+  if (std::exception_ptr error = end.wait()) std::rethrow_exception(error);
 }
 
 }  // namespace headrace::testing

@@ -17,7 +17,11 @@ namespace headrace::testing {
 /// host need pinned memory.
 class FakeDevices final : public DeviceBackend {
  public:
-  explicit FakeDevices(int count = 1);
+  /// kHidden: only in_kernel() makes an address one that can be used. kPlain: for kernels that are
+  /// real CUDA sources, compiled for the CPU (tests/cuda_emulation).
+  enum class Memory { kHidden, kPlain };
+
+  explicit FakeDevices(int count = 1, Memory memory = Memory::kHidden);
   ~FakeDevices() override;
   FakeDevices(const FakeDevices&) = delete;
   FakeDevices& operator=(const FakeDevices&) = delete;
@@ -60,15 +64,18 @@ class FakeDevices final : public DeviceBackend {
 
   static uintptr_t untag(uintptr_t address);
   void require_device(Device device) const;
-  bool is_pinned(const void* begin, size_t bytes);
+  bool is_reachable(const void* begin, size_t bytes);
+  void add(const Buffer* buffer);
+  void remove(const Buffer* buffer);
 
   const int count_;
+  const Memory memory_;
   DeviceBackend& real_;
   std::atomic<int> notifications_{0};
   std::atomic<int> copies_{0};
   std::atomic<int> live_{0};
   std::mutex mutex_;
-  std::vector<const Buffer*> pinned_;
+  std::vector<const Buffer*> reachable_;  // what a copy may touch: of devices, and pinned
 };
 
 }  // namespace headrace::testing
