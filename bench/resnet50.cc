@@ -154,8 +154,8 @@ nlohmann::json measure(const Settings& settings) {
       {"step_s", {{"min", best}, {"median", median(times)}}},
       {"images_per_s", {{"max", images / best}, {"median", images / median(times)}}},
       {"operators", plan.nodes.size()},
-      {"arena_bytes", plan.storage.placement.bytes},
-      {"arena_bound_bytes", plan.storage.placement.serial_bound},
+      {"arena_bytes", plan.storage.arena_bytes()},
+      {"arena_bound_bytes", plan.storage.arenas.front().placement.serial_bound},
   };
   if (plain) {
     const double plain_best = *std::ranges::min_element(plain_times);

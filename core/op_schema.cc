@@ -144,6 +144,16 @@ OpSchema& OpSchema::handle_output(int i) {
   return *this;
 }
 
+OpSchema& OpSchema::host_input(int i) {
+  inputs_.at(i).host = true;
+  return *this;
+}
+
+OpSchema& OpSchema::on_host() {
+  on_host_ = true;
+  return *this;
+}
+
 OpSchema& OpSchema::effect(std::string resource) {
   effect_ = std::move(resource);
   return *this;
@@ -214,6 +224,11 @@ bool OpSchema::is_handle_input(int i) const {
 bool OpSchema::is_handle_output(int i) const {
   const Operand* found = operand(outputs_, i);
   return found != nullptr && found->handle;
+}
+
+bool OpSchema::is_host_input(int i) const {
+  const Operand* found = operand(inputs_, i);
+  return found != nullptr && found->host;
 }
 
 bool OpSchema::allows_inplace(int in, int out) const {

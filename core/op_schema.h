@@ -114,6 +114,12 @@ class OpSchema {
   /// Input (output) `i` is a handle (mutex, reader), not a tensor.
   OpSchema& handle_input(int i);
   OpSchema& handle_output(int i);
+  /// Input `i` is in host memory whatever device the operator runs on, and may be read when the
+  /// kernel is launched.
+  OpSchema& host_input(int i);
+  /// Runs on the CPU whatever device the net names: its work is with files, the screen, or a few
+  /// numbers. Operands that are elsewhere are copied.
+  OpSchema& on_host();
   /// Touches something outside its operands ("screen", "file", ...): kept, and chained in net order
   /// with all operators of the same resource.
   OpSchema& effect(std::string resource);
@@ -146,6 +152,7 @@ class OpSchema {
     bool optional = false;
     bool repeated = false;
     bool handle = false;
+    bool host = false;
   };
   struct Alias {
     int input;
@@ -169,6 +176,8 @@ class OpSchema {
   const std::vector<Alias>& views() const { return views_; }
   bool is_handle_input(int i) const;
   bool is_handle_output(int i) const;
+  bool is_host_input(int i) const;
+  bool runs_on_host() const { return on_host_; }
   const std::string& effect_resource() const { return effect_; }
   bool blocks() const { return blocks_; }
   bool is_random() const { return random_; }
@@ -212,6 +221,7 @@ class OpSchema {
   std::vector<Alias> inplace_;
   std::vector<Alias> views_;
   std::string effect_;
+  bool on_host_ = false;
   bool blocks_ = false;
   bool random_ = false;
   bool collective_ = false;

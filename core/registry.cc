@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "core/device_backend.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -24,6 +25,20 @@ Registry& registry() {
 [[noreturn]] void registered_twice(const std::string& what) {
   std::fprintf(stderr, "headrace: %s is registered twice\n", what.c_str());
   std::abort();
+}
+
+[[noreturn]] void refuse(const PrepareContext& context) {
+  std::string advice;
+  if (!context.device.is_cpu()) {
+    if (has_kernel(context.schema.type(), DeviceKind::kCpu)) {
+      advice = "; without its device_option it runs on the CPU";
+    }
+    // In a build with CUDA it is the operator that lacks a kernel, whatever devices there are.
+    const std::string none = HEADRACE_CUDA ? "" : device_backend(context.device.kind).why_none();
+    if (!none.empty()) advice += fmt::format(" ({})", none);
+  }
+  fail(ErrorCode::kUnsupported, "operator {} has no kernel for device {}{}", context.schema.type(),
+       context.device.to_string(), advice);
 }
 
 }  // namespace
@@ -56,9 +71,7 @@ bool has_kernel(std::string_view type, DeviceKind device) {
 
 std::unique_ptr<Kernel> prepare_kernel(const PrepareContext& context) {
   auto found = registry().kernels.find({context.schema.type(), context.device.kind});
-  require(found != registry().kernels.end(), ErrorCode::kUnsupported,
-          "operator {} has no kernel for device {}", context.schema.type(),
-          context.device.to_string());
+  if (found == registry().kernels.end()) refuse(context);
   return found->second(context);
 }
 

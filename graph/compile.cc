@@ -6,6 +6,7 @@
 #include "core/rng.h"
 #include "graph/plan.h"
 #include "graph/problems.h"
+#include "graph/stream_kernel.h"
 
 namespace headrace {
 namespace {
@@ -22,6 +23,10 @@ using graph::ValueId;
 constexpr double kFlopsPerNs = 40;
 constexpr double kBytesPerNs = 8;
 constexpr double kFixedNs = 200;
+/// The same of a GPU, of which a kernel always has the whole.
+constexpr double kGpuFlopsPerNs = 30'000;
+constexpr double kGpuBytesPerNs = 2'000;
+constexpr double kGpuFixedNs = 5'000;
 /// Below this, handing parts to other threads costs more than it gains.
 constexpr double kWorthSplittingNs = 12'000;
 
@@ -38,8 +43,8 @@ class Compiler {
     plan_->interface = graph::find_interface(graph_, plan_->options.readable);
     rewrite();
     describe_values();
-    prepare_nodes();
     plan_->edges = graph::find_edges(graph_, plan_->interface);
+    prepare_nodes();
     plan_memory();
     build_schedule();
     return plan_;
@@ -48,6 +53,7 @@ class Compiler {
  private:
   void rewrite() {
     graph::guard_losses(graph_, plan_->options.finite, plan_->interface);
+    graph::place_devices(graph_, plan_->interface);
     graph::protect_state(graph_, plan_->interface);
     graph::split_operators(graph_);
     graph::prune(graph_, plan_->interface);
@@ -80,9 +86,34 @@ class Compiler {
     return descs;
   }
 
+  /// Whether an edge holds as soon as its source has been issued: a device has one stream in a run,
+  /// which keeps the order. Not so where the source makes a value in host memory, which the target
+  /// may read when it is launched.
+  bool kept_by_stream(const graph::Edge& edge) const {
+    const Op& from = graph_.ops[edge.from];
+    const Op& to = graph_.ops[edge.to];
+    return !from.device.is_cpu() && from.device == to.device &&
+           std::ranges::none_of(to.inputs, [&](ValueId id) {
+             return graph_.values[id].producer == edge.from && graph_.values[id].device.is_cpu();
+           });
+  }
+
+  /// The operators on streams whose end somebody waits for.
+  std::vector<bool> awaited_on_streams() const {
+    std::vector<bool> awaited(graph_.ops.size(), false);
+    for (const graph::Edge& edge : plan_->edges) {
+      if (!graph_.ops[edge.from].device.is_cpu() && !kept_by_stream(edge)) {
+        awaited[edge.from] = true;
+      }
+    }
+    return awaited;
+  }
+
   void prepare_nodes() {
     graph::Problems problems(graph_.name);
-    for (const Op& op : graph_.ops) {
+    const std::vector<bool> awaited = awaited_on_streams();
+    for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) {
+      const Op& op = graph_.ops[id];
       PlanNode node;
       node.random_key = random_key(op.name);
       for (size_t i = 0; i < op.outputs.size(); ++i) {
@@ -91,7 +122,15 @@ class Compiler {
         node.writes_state |= plan_->interface.is_state(graph_.values[op.outputs[i]].name);
       }
       try {
-        if (!is_dynamic(op)) prepare(op, node);
+        if (!is_dynamic(op)) {
+          prepare(op, node);
+          if (!op.device.is_cpu()) node.kernel = on_stream(std::move(node.kernel), awaited[id]);
+        } else {
+          require(op.device.is_cpu(), ErrorCode::kUnsupported,
+                  "a shape is known only during the run, which works on the CPU alone: leave {} "
+                  "out of the device_option",
+                  op.device.to_string());
+        }
       } catch (const Error& error) {
         problems.add(graph_.locate(op), error.message());
       }
@@ -105,9 +144,14 @@ class Compiler {
     const std::vector<TensorDesc> inputs = descs_of(op.inputs);
     const std::vector<TensorDesc> outputs = descs_of(op.outputs);
     node.cost = op.schema->estimate({args, inputs, outputs});
-    const double work_ns = std::max(node.cost.flops / kFlopsPerNs, node.cost.bytes / kBytesPerNs);
-    node.width = work_ns >= kWorthSplittingNs ? plan_->options.threads : 1;
-    node.cost_ns = kFixedNs + work_ns / node.width;
+    if (op.device.is_cpu()) {
+      const double work_ns = std::max(node.cost.flops / kFlopsPerNs, node.cost.bytes / kBytesPerNs);
+      node.width = work_ns >= kWorthSplittingNs ? plan_->options.threads : 1;
+      node.cost_ns = kFixedNs + work_ns / node.width;
+    } else {
+      node.cost_ns = kGpuFixedNs +
+                     std::max(node.cost.flops / kGpuFlopsPerNs, node.cost.bytes / kGpuBytesPerNs);
+    }
     node.kernel = prepare_kernel({.schema = *op.schema,
                                   .args = args,
                                   .inputs = inputs,
@@ -131,8 +175,9 @@ class Compiler {
   void plan_memory() {
     std::vector<std::pair<int, int>> pairs;
     for (const graph::Edge& edge : plan_->edges) pairs.emplace_back(edge.from, edge.to);
-    // A serial plan knows its one order, and memory may rely on it.
-    if (plan_->options.serial) {
+    // A serial plan knows its one order, and memory may rely on it: on the CPU alone, because work
+    // on a stream has only begun when the next operator does.
+    if (plan_->options.serial && graph::find_devices(graph_).size() == 1) {
       for (int id = 1; id < static_cast<int>(graph_.ops.size()); ++id)
         pairs.emplace_back(id - 1, id);
     }
@@ -153,7 +198,11 @@ class Compiler {
       nodes.push_back({.cost_ns = node.cost_ns, .kind = kind});
     }
     std::vector<ScheduleEdge> edges;
-    for (const graph::Edge& edge : plan_->edges) edges.push_back({edge.from, edge.to});
+    for (const graph::Edge& edge : plan_->edges) {
+      edges.push_back({.from = edge.from,
+                       .to = edge.to,
+                       .wait = kept_by_stream(edge) ? EdgeWait::kIssued : EdgeWait::kDone});
+    }
     plan_->schedule = headrace::build_schedule(
         nodes, edges, [&](int id) { return graph::describe(graph_.locate(graph_.ops[id])); });
     for (OpId id : plan_->schedule.order) {

@@ -29,6 +29,7 @@ struct Value {
   bool handle = false;          // a mutex, reader, ...: no tensor
   TensorType type;              // as far as inference knows
   Layout layout = Layout::kPlain;
+  Device device;  // where its elements are; place_devices decides
 };
 
 /// kIf and kWhile are nodes of the graph, not kernels: their nets' free names are explicit inputs,

@@ -28,7 +28,7 @@ class LayoutPass {
       const Layout layout = choose(op);
       for (size_t i = 0; i < op.inputs.size(); ++i) {
         const bool image = is_image(op.inputs[i]) && takes_input(op, i);
-        op.inputs[i] = in_layout(op.inputs[i], image ? layout : Layout::kPlain, op.device);
+        op.inputs[i] = in_layout(op.inputs[i], image ? layout : Layout::kPlain);
       }
       std::vector<std::pair<ValueId, ValueId>> to_state;
       for (size_t o = 0; o < op.outputs.size(); ++o) {
@@ -46,9 +46,8 @@ class LayoutPass {
         }
         graph_.values[value].layout = produced;
       }
-      Device device = op.device;
       ops_.push_back(std::move(op));
-      for (auto [from, to] : to_state) add_reorder(from, to, device);
+      for (auto [from, to] : to_state) add_reorder(from, to);
     }
     graph_.ops = std::move(ops_);
     graph_.relink();
@@ -122,7 +121,7 @@ class LayoutPass {
     return channels_last ? Layout::kChannelsLast : Layout::kPlain;
   }
 
-  ValueId in_layout(ValueId id, Layout wanted, Device device) {
+  ValueId in_layout(ValueId id, Layout wanted) {
     if (!is_image(id) || graph_.values[id].layout == wanted) return id;
     auto [found, fresh] = reordered_.try_emplace({id, wanted}, kNone);
     if (fresh) {
@@ -130,13 +129,13 @@ class LayoutPass {
       copy.name += wanted == Layout::kChannelsLast ? "~channels_last" : "~plain";
       copy.layout = wanted;
       found->second = graph_.add_value(std::move(copy));
-      add_reorder(id, found->second, device);
+      add_reorder(id, found->second);
     }
     return found->second;
   }
 
-  void add_reorder(ValueId from, ValueId to, Device device) {
-    ops_.push_back(graph_.make_op("Reorder", device, {from}, {to}));
+  void add_reorder(ValueId from, ValueId to) {
+    ops_.push_back(graph_.make_op("Reorder", graph_.values[from].device, {from}, {to}));
   }
 
   Graph& graph_;

@@ -124,7 +124,8 @@ void NestedNode::give_outputs() {
     const TensorDesc& planned = plan_.descs[id];
     require(made, ErrorCode::kNotFound, "'{}' was made by no nested net, and the plan has {}", name,
             planned.to_string());
-    const Tensor& tensor = slot->blob.tensor();
+    const Tensor& found = slot->blob.tensor();
+    const Tensor tensor = found.device().is_cpu() ? found : found.clone(Device{});
     require(tensor.dtype() == planned.dtype && tensor.shape() == planned.shape,
             ErrorCode::kShapeMismatch, "output '{}' is {}, and the plan has {}", name,
             tensor.desc().to_string(), planned.to_string());

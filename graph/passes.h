@@ -43,6 +43,14 @@ Interface find_interface(const Graph& graph, const ReadableNames& readable);
 /// missing input type when `complete` is asked for; otherwise leaves unknown what it cannot know.
 void infer_types(Graph& graph, const InputTypes& inputs, bool complete);
 
+/// Settles on which device each operator runs and each value is, and inserts a DeviceCopy wherever
+/// an operator reads what another device has. What comes from outside is where its first reader
+/// needs it, and a state where its last writer is. Nothing changes in a graph for the CPU alone.
+void place_devices(Graph& graph, const Interface& interface);
+
+/// The devices that operators of a graph run on, the CPU first in any case.
+std::vector<Device> find_devices(const Graph& graph);
+
 /// Replaces operators by the parts their schema splits them into (convolution gradients).
 void split_operators(Graph& graph);
 

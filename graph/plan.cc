@@ -16,8 +16,11 @@ std::string describe_value(const Plan& plan, ValueId id) {
   switch (place.storage) {
     case Storage::kNone:
       return text + " (unused)";
-    case Storage::kArena:
-      return text + fmt::format(" @{}", place.offset);
+    case Storage::kArena: {
+      const Device device = plan.storage.arenas[place.arena].device;
+      return text +
+             fmt::format(" @{}{}", device.is_cpu() ? "" : device.to_string() + "+", place.offset);
+    }
     case Storage::kInput:
       return text + " (slot)";
     case Storage::kOutput:
@@ -39,13 +42,17 @@ std::string describe_values(const Plan& plan, const std::vector<ValueId>& values
 }  // namespace
 
 std::string Plan::to_string() const {
-  std::string text = fmt::format("plan of '{}': {} operators, {} threads{}, arena {} bytes\n",
-                                 graph.name, nodes.size(), options.threads,
-                                 options.serial ? " (serial)" : "", storage.placement.bytes);
+  std::string text = fmt::format("plan of '{}': {} operators, {} threads{}", graph.name,
+                                 nodes.size(), options.threads, options.serial ? " (serial)" : "");
+  for (const graph::Arena& arena : storage.arenas) {
+    text += fmt::format(", {} arena {} bytes", arena.device.to_string(), arena.placement.bytes);
+  }
+  text += '\n';
   for (size_t id = 0; id < nodes.size(); ++id) {
     const graph::Op& op = graph.ops[id];
     text += fmt::format("{}: {} = {}({}) width {}", id, describe_values(*this, op.outputs),
                         op.type(), describe_values(*this, op.inputs), nodes[id].width);
+    if (!op.device.is_cpu()) text += " on " + op.device.to_string();
     if (nodes[id].packed_input != kNone) {
       text += fmt::format(" packs '{}'", interface.inputs[nodes[id].packed_input].name);
     }

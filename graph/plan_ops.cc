@@ -47,6 +47,7 @@ const RegisterOperator check_finite_schema(
         .input("X")
         .plan_only()
         .effect("losses")
+        .on_host()
         .infer([](const InferContext&) { return std::vector<TensorType>{}; }));
 
 std::unique_ptr<Kernel> prepare_check_finite(const PrepareContext& context) {

@@ -16,7 +16,8 @@ namespace {
 /// "nan at element 17" when a float tensor holds something that is not finite, else "".
 std::string fault_in(const Tensor& tensor) {
   if (!tensor.defined() || tensor.dtype() != DType::kFloat32) return "";
-  const std::span<const float> elements = tensor.data<float>();
+  const Tensor plain = tensor.plain();
+  const std::span<const float> elements = plain.data<float>();
   for (size_t i = 0; i < elements.size(); ++i) {
     if (!std::isfinite(elements[i])) {
       return fmt::format("{} at element {}", std::isnan(elements[i]) ? "nan" : "inf", i);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/completion_wait.h"
 #include "core/proto/net.pb.h"
 #include "core/text.h"
 #include "graph/dynamic_node.h"
@@ -80,6 +81,32 @@ struct Run::Impl final : NodeRunner {
     }
   }
 
+  /// All nodes, and what they have queued on devices, to the end. The first error counts: a device
+  /// that has failed may well be its consequence.
+  void run_nodes() {
+    std::exception_ptr error;
+    try {
+      executor.execute(*this, {.trace = settings.trace});
+    } catch (...) {
+      error = std::current_exception();
+    }
+    std::exception_ptr device_error = state.drain();
+    if (error == nullptr) error = std::move(device_error);
+    if (error != nullptr) std::rethrow_exception(error);
+  }
+
+  /// One node and nothing else, to its end.
+  void run_alone(int node) {
+    if (plan->schedule.kinds[node] != NodeKind::kAsync) {
+      run(node, 0);
+    } else {
+      CompletionWait end;
+      start(node, 0, end.completion());
+      if (std::exception_ptr error = end.wait()) std::rethrow_exception(error);
+    }
+    if (std::exception_ptr error = state.drain()) std::rethrow_exception(error);
+  }
+
   void execute(uint64_t at_step) {
     step.step = at_step;
     step.workspace->check_whole();
@@ -89,10 +116,10 @@ struct Run::Impl final : NodeRunner {
     wrote_state.store(false, std::memory_order_relaxed);
     for (auto& [node, control] : nested) control.prepare();
     try {
-      executor.execute(*this, {.trace = settings.trace});
+      run_nodes();
     } catch (Error& error) {
       if (error.code() == ErrorCode::kNumeric && error.location().op_type == "CheckFinite") {
-        error.caused_by(find_non_finite(*plan, state, [this](int node) { run(node, 0); }));
+        error.caused_by(find_non_finite(*plan, state, [this](int node) { run_alone(node); }));
       }
       if (wrote_state.load()) step.workspace->mark_torn(error.message());
       throw;

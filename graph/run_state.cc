@@ -14,7 +14,10 @@ using graph::ValueId;
 
 RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_(plan) {
   const size_t count = plan.graph.values.size();
-  arena_ = allocate(plan.storage.placement.bytes);
+  for (const graph::Arena& arena : plan.storage.arenas) {
+    arenas_.push_back(allocate_for_run(arena.placement.bytes, arena.device));
+    streams_.emplace_back(arena.device);
+  }
   values_.resize(count);
   dynamic_descs_.resize(count);
   tensors_.resize(count);
@@ -30,6 +33,12 @@ RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_
   place_values();
 }
 
+std::shared_ptr<Buffer> RunState::allocate_for_run(size_t bytes, Device device) const {
+  const bool devices = plan_.storage.arenas.size() > 1;
+  if (!device.is_cpu() || !devices) return allocate(bytes, device);
+  return allocate_pinned(bytes, plan_.storage.arenas[1].device);
+}
+
 void RunState::place_values() {
   for (ValueId id = 0; id < static_cast<ValueId>(values_.size()); ++id) {
     const graph::Place& place = plan_.storage.places[id];
@@ -39,14 +48,15 @@ void RunState::place_values() {
       case Storage::kNone:
         break;
       case Storage::kArena:
-        operand.data = static_cast<char*>(arena_->data()) + place.offset;
+        operand.data = static_cast<char*>(arenas_[place.arena]->data()) + place.offset;
         break;
       case Storage::kInput:
         inputs_[place.index].values.push_back(id);
         break;
       case Storage::kOutput: {
         const TensorDesc& desc = plan_.descs[id];
-        tensors_[id] = Tensor(allocate(desc.bytes()), 0, desc);
+        tensors_[id] =
+            Tensor(allocate_for_run(desc.bytes(), plan_.graph.values[id].device), 0, desc);
         operand.data = tensors_[id].raw();
         break;
       }
@@ -77,7 +87,9 @@ std::vector<OpContext> RunState::make_contexts(const StepState& step) {
     Operand* outputs = inputs + op.inputs.size();
     OpContext& context = contexts.emplace_back(std::span(inputs, op.inputs.size()),
                                                std::span(outputs, op.outputs.size()), &step);
-    context.scratch = static_cast<char*>(arena_->data()) + plan_.storage.scratch_offset[node];
+    const graph::ScratchPlace& scratch = plan_.storage.scratch[node];
+    context.scratch = static_cast<char*>(arenas_[scratch.arena]->data()) + scratch.offset;
+    context.stream = streams_[scratch.arena].get();
     context.random_key = plan_.nodes[node].random_key;
     for (size_t i = 0; i < op.inputs.size() + op.outputs.size(); ++i) {
       const ValueId id = i < op.inputs.size() ? op.inputs[i] : op.outputs[i - op.inputs.size()];
@@ -124,42 +136,16 @@ void RunState::Leases::release(size_t count) {
   }
 }
 
-void RunState::set_input(std::string_view name, Tensor tensor) {
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    const graph::Interface::Input& declared = plan_.interface.inputs[i];
-    if (declared.name != name) continue;
-    require(!declared.state, ErrorCode::kInvalidArgument,
-            "'{}' is state that net '{}' writes: feed it to the workspace", name, plan_.graph.name);
-    inputs_[i].override = std::move(tensor);
-    ++inputs_[i].override_version;
-    return;
-  }
-  std::vector<std::string> names;
-  for (const graph::Interface::Input& declared : plan_.interface.inputs) {
-    names.push_back(declared.name);
-  }
-  fail(ErrorCode::kNotFound, "net '{}' has no input '{}'{}", plan_.graph.name, name,
-       did_you_mean(name, names));
-}
-
-void RunState::bind() {
-  for (size_t i = 0; i < inputs_.size(); ++i) {
-    Input& input = inputs_[i];
-    const TensorDesc& wanted = plan_.descs[plan_.interface.inputs[i].value];
-    if (wanted.dtype == DType::kUndefined || input.operands.empty()) continue;
-    if (!input.override.defined() && !input.slot->blob.is_tensor()) {
-      fail(ErrorCode::kNotFound, "input '{}' of net '{}' holds {}, expected {}", input.slot->name,
-           plan_.graph.name, input.slot->blob.to_string(), wanted.to_string());
+std::exception_ptr RunState::drain() noexcept {
+  std::exception_ptr first;
+  for (const StreamOwner& stream : streams_) {
+    try {
+      synchronize(stream.get());
+    } catch (...) {
+      if (first == nullptr) first = std::current_exception();
     }
-    Tensor& tensor = input.override.defined() ? input.override : input.slot->blob.tensor();
-    require(tensor.desc() == wanted, ErrorCode::kShapeMismatch,
-            "input '{}' of net '{}' is {}, and the plan was compiled for {}", input.slot->name,
-            plan_.graph.name, tensor.desc().to_string(), wanted.to_string());
-    if (tensor.raw() == input.bound) continue;
-    input.bound = tensor.raw();
-    for (ValueId id : input.values) values_[id].data = tensor.raw();
-    for (Operand* operand : input.operands) operand->data = tensor.raw();
   }
+  return first;
 }
 
 void RunState::refresh_packed(std::vector<OpContext>& contexts) {
@@ -217,9 +203,10 @@ Tensor RunState::view(ValueId id) const {
   const graph::Place& place = plan_.storage.places[id];
   switch (place.storage) {
     case Storage::kArena:
-      return Tensor(arena_, place.offset, plan_.descs[id]);
+      return Tensor(arenas_[place.arena], place.offset, plan_.descs[id]);
     case Storage::kInput: {
       const Input& input = inputs_[place.index];
+      if (input.staged.defined()) return input.staged;
       return input.override.defined() ? input.override : input.slot->blob.tensor();
     }
     case Storage::kOutput:

@@ -36,11 +36,13 @@ class RunState {
   };
 
   void set_input(std::string_view name, Tensor tensor);
-  /// Points the operands at what the inputs hold now. Throws one Error listing every input that is
-  /// missing or is not what the plan was compiled for.
+  /// Points the operands at what the inputs hold now, on the devices where the plan wants them.
+  /// Throws one Error listing every input that is missing or is not what the plan was compiled for.
   void bind();
   /// Repacks weights whose slot has changed since the last time.
   void refresh_packed(std::vector<OpContext>& contexts);
+  /// Waits for all streams. Returns the first error of a device, null when there is none.
+  std::exception_ptr drain() noexcept;
   /// Ends a successful execution: versions of state move on, outputs go to their slots.
   void finish();
 
@@ -66,6 +68,9 @@ class RunState {
     Slot* slot = nullptr;
     Tensor override;  // set_input
     uint64_t override_version = 0;
+    Tensor staged;  // a copy on the device that reads it, when what it holds is on another
+    uint64_t staged_version = 0;
+    const void* staged_from = nullptr;
     const void* bound = nullptr;
     std::vector<Operand*> operands;  // everything that holds the address
     std::vector<graph::ValueId> values;
@@ -88,16 +93,22 @@ class RunState {
   };
 
   void place_values();
+  /// Memory of the run: of the host, where devices reach it if the plan has any, or of a device.
+  std::shared_ptr<Buffer> allocate_for_run(size_t bytes, Device device) const;
+  void point_at(Input& input, const void* address);
+  /// What an input holds, on the device where the plan wants it.
+  const Tensor& brought(Input& input, Tensor& held, const graph::Interface::Input& declared);
 
   const Plan& plan_;
-  std::shared_ptr<Buffer> arena_;
-  std::vector<Operand> values_;               // per value
-  std::vector<TensorDesc> dynamic_descs_;     // per value, of those in the run's pool
-  std::vector<Tensor> tensors_;               // per value: owners of outputs and pool values
-  std::vector<std::unique_ptr<Blob>> blobs_;  // of handles and values of unknown shape
-  std::vector<Operand> operands_;             // of all nodes, inputs then outputs
-  std::vector<size_t> first_operand_;         // per node
-  std::vector<Input> inputs_;                 // as plan.interface.inputs
+  std::vector<std::shared_ptr<Buffer>> arenas_;  // as plan.storage.arenas
+  std::vector<StreamOwner> streams_;             // likewise; the CPU's does nothing
+  std::vector<Operand> values_;                  // per value
+  std::vector<TensorDesc> dynamic_descs_;        // per value, of those in the run's pool
+  std::vector<Tensor> tensors_;                  // per value: owners of outputs and pool values
+  std::vector<std::unique_ptr<Blob>> blobs_;     // of handles and values of unknown shape
+  std::vector<Operand> operands_;                // of all nodes, inputs then outputs
+  std::vector<size_t> first_operand_;            // per node
+  std::vector<Input> inputs_;                    // as plan.interface.inputs
   std::vector<Output> outputs_;
   std::vector<Lease> leases_;
   std::vector<Packed> packed_;

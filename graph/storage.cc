@@ -18,6 +18,12 @@ class StoragePlanner {
   }
 
  private:
+  /// A lifetime of an arena.
+  struct Block {
+    int arena;
+    size_t index;
+  };
+
   void classify() {
     plan_.places.resize(graph_.values.size());
     std::map<std::string, int, std::less<>> input_index;
@@ -80,6 +86,7 @@ class StoragePlanner {
     }
     const Value& from = graph_.values[in];
     const Value& to = graph_.values[out];
+    if (from.device != to.device) return;
     if (from.type.dtype != to.type.dtype || from.type.shape->numel() != to.type.shape->numel() ||
         (from.layout != to.layout)) {
       return;
@@ -100,8 +107,26 @@ class StoragePlanner {
     groups_[out].clear();
   }
 
+  int arena_of(Device device) const {
+    const auto found = std::ranges::find(plan_.arenas, device, &Arena::device);
+    return static_cast<int>(found - plan_.arenas.begin());
+  }
+
+  /// Adds a block to the arena of a device. The place that it gets is known once all are in.
+  Block add_block(Device device, size_t bytes, std::vector<int> users, std::string name) {
+    Arena& arena = plan_.arenas[arena_of(device)];
+    arena.lifetimes.push_back({bytes, std::move(users)});
+    arena.names.push_back(std::move(name));
+    return {arena_of(device), arena.lifetimes.size() - 1};
+  }
+
+  size_t offset_of(const Block& block) const {
+    return plan_.arenas[block.arena].placement.offsets[block.index];
+  }
+
   void place_blocks(const std::vector<size_t>& scratch_bytes) {
-    std::vector<ValueId> roots;
+    for (Device device : find_devices(graph_)) plan_.arenas.push_back({.device = device});
+    std::map<ValueId, Block> roots;
     for (ValueId id = 0; id < static_cast<ValueId>(graph_.values.size()); ++id) {
       if (groups_[id].empty()) continue;
       std::vector<int>& users = groups_[id];
@@ -109,24 +134,23 @@ class StoragePlanner {
       users.erase(std::ranges::unique(users).begin(), users.end());
       const Value& value = graph_.values[id];
       size_t bytes = static_cast<size_t>(value.type.shape->numel()) * size_of(value.type.dtype);
-      plan_.lifetimes.push_back({bytes, users});
-      plan_.names.push_back(value.name);
-      roots.push_back(id);
+      roots.emplace(id, add_block(value.device, bytes, users, value.name));
     }
-    const size_t values = plan_.lifetimes.size();
+    std::vector<Block> scratch;
     for (OpId id = 0; id < static_cast<OpId>(scratch_bytes.size()); ++id) {
-      plan_.lifetimes.push_back({scratch_bytes[id], {id}});
-      plan_.names.push_back(graph_.ops[id].name + " scratch");
+      const Op& op = graph_.ops[id];
+      scratch.push_back(add_block(op.device, scratch_bytes[id], {id}, op.name + " scratch"));
     }
-    plan_.placement = headrace::graph::place(plan_.lifetimes, order_);
-    for (size_t i = 0; i < values; ++i) {
-      plan_.places[roots[i]].offset = plan_.placement.offsets[i];
+    for (Arena& arena : plan_.arenas) {
+      arena.placement = headrace::graph::place(arena.lifetimes, order_);
     }
     for (Place& place : plan_.places) {
-      if (place.storage == Storage::kArena) place.offset = plan_.places[place.root].offset;
+      if (place.storage != Storage::kArena) continue;
+      const Block& block = roots.at(place.root);
+      place.arena = block.arena;
+      place.offset = offset_of(block);
     }
-    plan_.scratch_offset.assign(plan_.placement.offsets.begin() + static_cast<int64_t>(values),
-                                plan_.placement.offsets.end());
+    for (const Block& block : scratch) plan_.scratch.push_back({block.arena, offset_of(block)});
   }
 
   const Graph& graph_;

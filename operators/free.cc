@@ -21,6 +21,7 @@ const RegisterOperator free_operator(
         .repeated_input("X")
         .repeated_output("X", 1, "the inputs, empty now")
         .handle_output(0)
+        .on_host()
         .infer([](const InferContext& context) {
           check_free(context.args);
           return std::vector<TensorType>(context.outputs);

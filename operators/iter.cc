@@ -20,6 +20,7 @@ const RegisterOperator iter(OpSchema("Iter")
                                 .input("iteration", "int64, one element")
                                 .output("iteration")
                                 .enforce_inplace(0, 0)
+                                .on_host()
                                 .infer([](const InferContext& context) {
                                   return infer_counter(context, 0);
                                 })
@@ -33,6 +34,7 @@ const RegisterOperator create_mutex(OpSchema("CreateMutex")
                                         .doc("Makes a mutex for AtomicIter.")
                                         .output("mutex", "a handle")
                                         .handle_output(0)
+                                        .on_host()
                                         .no_gradient());
 const RegisterCpuKernel create_mutex_cpu("CreateMutex", [](const PrepareContext&) {
   return make_kernel([](OpContext& context) {
@@ -48,6 +50,7 @@ const RegisterOperator atomic_iter(
         .input("iteration", "int64, one element")
         .output("iteration")
         .enforce_inplace(1, 0)
+        .on_host()
         .infer([](const InferContext& context) { return infer_counter(context, 1); })
         .no_gradient());
 const RegisterCpuKernel atomic_iter_cpu("AtomicIter", [](const PrepareContext&) {

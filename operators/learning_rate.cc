@@ -56,6 +56,7 @@ OpSchema learning_rate_schema() {
       .input("iteration", "int64, one element, not negative")
       .output("rate", "a float32 scalar")
       .optional_output("ratio", "a float32 scalar")
+      .on_host()
       .required_arg("base_lr", ArgKind::kFloat)
       .arg("ratio_threshold", 1.0f,
            "the ratio is 1 while the rate changes by a factor of at most this; 1: always exact")

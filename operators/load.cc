@@ -73,6 +73,7 @@ const RegisterOperator load(
         .ignored_args({"keep_device"})
         .effect("file")
         .may_block()
+        .on_host()
         .infer([](const InferContext& context) {
           check_load(context.args);
           return std::vector<TensorType>(context.outputs);
@@ -149,6 +150,7 @@ const RegisterOperator create_db(OpSchema("CreateDB")
                                      .doc("Makes a handle of a database, for Load.")
                                      .output("reader", "a handle")
                                      .handle_output(0)
+                                     .on_host()
                                      .required_arg("db", ArgKind::kString, "path of the database")
                                      .required_arg("db_type", ArgKind::kString, "minidb or lmdb")
                                      .arg("absolute_path", 0,

@@ -32,6 +32,7 @@ const RegisterOperator print(
         .arg("every_n", 1, "in steps 0, n, 2n, ... only")
         .effect("screen")
         .may_block()
+        .on_host()
         .infer([](const InferContext& context) {
           check_print(context.args);
           require_type(context, 0, PrintTypes{});

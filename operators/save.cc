@@ -68,6 +68,7 @@ const RegisterOperator save(
         .arg("chunk_size", 0, "elements per record; 0: 1000000; -1: no limit")
         .effect("file")
         .may_block()
+        .on_host()
         .infer([](const InferContext& context) {
           check_database_type(context.args.text("db_type"));
           db_path(context.args, context.args.text("db"));

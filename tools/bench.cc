@@ -150,7 +150,7 @@ void print(const Measurement& result) {
                count_text(result.samples));
   }
   fmt::print("\nmemory      arena {}, peak of the process {}\n",
-             bytes_text(static_cast<double>(result.plan->storage.placement.bytes)),
+             bytes_text(static_cast<double>(result.plan->storage.arena_bytes())),
              bytes_text(static_cast<double>(peak_memory())));
   fmt::print("compiled in {}\n", duration_text(result.plan->compile_ms * 1e-3));
   if (result.profile.runs > 0) print_profile(result.profile);
@@ -198,7 +198,7 @@ void print_json(const Measurement& result, const BenchFlags& flags) {
                  {"latency_seconds", to_json(latency)},
                  {"iteration_seconds", result.seconds},
                  {"iterations_per_second", per_second(1, latency.mean)},
-                 {"arena_bytes", result.plan->storage.placement.bytes},
+                 {"arena_bytes", result.plan->storage.arena_bytes()},
                  {"peak_bytes", peak_memory()},
                  {"compile_seconds", result.plan->compile_ms * 1e-3},
                  {"environment", environment()}};

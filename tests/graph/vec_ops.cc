@@ -77,6 +77,18 @@ const RegisterCpuKernel scale_cpu("VecScale",
                                     });
                                   });
 
+const RegisterOperator flip(
+    OpSchema("VecFlip").input("X").input("S").host_input(1).output("Y").infer(same_as_input(0)));
+const RegisterCpuKernel flip_cpu("VecFlip",
+                                 [](const PrepareContext& context) -> std::unique_ptr<Kernel> {
+                                   const int64_t count = context.inputs[0].shape.numel();
+                                   return make_kernel([count](OpContext& run) {
+                                     const float by = run.input<float>(1)[0] < 0 ? -1.0f : 1.0f;
+                                     for (int64_t i = 0; i < count; ++i)
+                                       run.output<float>(0)[i] = run.input<float>(0)[i] * by;
+                                   });
+                                 });
+
 const RegisterOperator pair(
     OpSchema("VecPair").input("X").output("A").output("B").infer(same_as_inputs({0, 0})));
 const RegisterCpuKernel pair_cpu("VecPair",

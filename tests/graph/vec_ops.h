@@ -8,10 +8,12 @@
 namespace headrace {
 
 /// Small operators that tests of this folder build nets from; see vec_ops.cc. All work on float32
-/// vectors of one shape.
+/// vectors of one shape. Fill, Add, Scale, Flip and Pair have kernels for FakeDevices too, as
+/// CUDA's.
 ///   VecFill() -> Y            argument value, size
 ///   VecAdd(A, B) -> Y         in place on A
 ///   VecScale(X) -> Y          argument by, in place
+///   VecFlip(X, S) -> Y        Y = S[0] < 0 ? -X : X, S in host memory on any device
 ///   VecPair(X) -> (A, B)      A = X + 1, B = X + 2; counts what it was asked for
 ///   VecThrow(X) -> Y
 ///   VecAsync(X) -> Y          Y = X, completed by another thread

@@ -94,9 +94,49 @@ std::string node_table(const Plan& plan) {
   return table.to_string();
 }
 
+std::string bytes(size_t count) { return bytes_text(static_cast<double>(count)); }
+
+std::string arena_text(const graph::Arena& arena) {
+  const graph::Placement& placement = arena.placement;
+  const double bound = static_cast<double>(placement.serial_bound);
+  return fmt::format(
+      "memory: arena {}{} for {} of {} together; live set of the serial order {}{}\n",
+      bytes(placement.bytes), arena.device.is_cpu() ? "" : " on " + arena.device.to_string(),
+      plural(
+          std::ranges::count_if(arena.lifetimes, [](const auto& block) { return block.bytes > 0; }),
+          "block"),
+      bytes(placement.total), bytes(placement.serial_bound),
+      bound > 0
+          ? fmt::format(", arena {:.2f} times that", static_cast<double>(placement.bytes) / bound)
+          : "");
+}
+
+std::string blocks_table(const graph::StoragePlan& storage) {
+  Table table({{"block"},
+               {"device"},
+               {"bytes", kRight},
+               {"offset", kRight},
+               {"first user", kRight},
+               {"last user", kRight}});
+  for (const graph::Arena& arena : storage.arenas) {
+    std::vector<size_t> order;
+    for (size_t i = 0; i < arena.lifetimes.size(); ++i) {
+      if (arena.lifetimes[i].bytes > 0) order.push_back(i);
+    }
+    std::ranges::stable_sort(order, {}, [&](size_t i) { return arena.placement.offsets[i]; });
+    for (const size_t i : order) {
+      const graph::Lifetime& block = arena.lifetimes[i];
+      table.add({arena.names[i], arena.device.to_string(),
+                 count_text(static_cast<int64_t>(block.bytes)),
+                 count_text(static_cast<int64_t>(arena.placement.offsets[i])),
+                 std::to_string(block.users.front()), std::to_string(block.users.back())});
+    }
+  }
+  return table.empty() ? "" : "\n" + table.to_string();
+}
+
 std::string memory_text(const Plan& plan) {
   const graph::StoragePlan& storage = plan.storage;
-  const auto bytes = [](size_t count) { return bytes_text(static_cast<double>(count)); };
   size_t state = 0;
   size_t inputs = 0;
   for (const auto& input : plan.interface.inputs) {
@@ -107,37 +147,12 @@ std::string memory_text(const Plan& plan) {
     const TensorDesc& desc = plan.descs[static_cast<size_t>(id)];
     if (desc.dtype != DType::kUndefined) outputs += desc.bytes();
   }
-  const double bound = static_cast<double>(storage.placement.serial_bound);
-  std::string text = fmt::format(
-      "memory: arena {} for {} of {} together; live set of the serial order {}{}\n"
-      "        state {}, other inputs {}, outputs {}\n",
-      bytes(storage.placement.bytes),
-      plural(std::ranges::count_if(storage.lifetimes,
-                                   [](const auto& block) { return block.bytes > 0; }),
-             "block"),
-      bytes(storage.placement.total), bytes(storage.placement.serial_bound),
-      bound > 0 ? fmt::format(", arena {:.2f} times that",
-                              static_cast<double>(storage.placement.bytes) / bound)
-                : "",
-      bytes(state), bytes(inputs), bytes(outputs));
-
-  Table table({{"block"},
-               {"bytes", kRight},
-               {"offset", kRight},
-               {"first user", kRight},
-               {"last user", kRight}});
-  std::vector<size_t> order;
-  for (size_t i = 0; i < storage.lifetimes.size(); ++i) {
-    if (storage.lifetimes[i].bytes > 0) order.push_back(i);
-  }
-  std::ranges::stable_sort(order, {}, [&](size_t i) { return storage.placement.offsets[i]; });
-  for (const size_t i : order) {
-    const graph::Lifetime& block = storage.lifetimes[i];
-    table.add({storage.names[i], count_text(static_cast<int64_t>(block.bytes)),
-               count_text(static_cast<int64_t>(storage.placement.offsets[i])),
-               std::to_string(block.users.front()), std::to_string(block.users.back())});
-  }
-  return text + (table.empty() ? "" : "\n" + table.to_string());
+  std::string text;
+  for (const graph::Arena& arena : storage.arenas) text += arena_text(arena);
+  return text +
+         fmt::format("        state {}, other inputs {}, outputs {}\n", bytes(state), bytes(inputs),
+                     bytes(outputs)) +
+         blocks_table(storage);
 }
 
 }  // namespace
