@@ -10,73 +10,20 @@
 #include "core/gradient_context.h"
 #include "core/registry.h"
 #include "operators/checks.h"
+#include "operators/formulas.h"
 
 namespace headrace {
 namespace {
 
-// What each operator computes per element, and the two factors of the chain rule. c is the output
-// of the forward operator, for those that ask for it.
-struct Add {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a + b;
-  }
-  template <typename T>
-  static T to_a(T dc, T, T, T) {
-    return dc;
-  }
-  template <typename T>
-  static T to_b(T dc, T, T, T) {
-    return dc;
-  }
-};
-
-struct Sub {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a - b;
-  }
-  template <typename T>
-  static T to_a(T dc, T, T, T) {
-    return dc;
-  }
-  template <typename T>
-  static T to_b(T dc, T, T, T) {
-    return -dc;
-  }
-};
-
-struct Mul {
-  template <typename T>
-  static T apply(T a, T b) {
-    return a * b;
-  }
-  template <typename T>
-  static T to_a(T dc, T, T b, T) {
-    return dc * b;
-  }
-  template <typename T>
-  static T to_b(T dc, T a, T, T) {
-    return dc * a;
-  }
-};
-
-struct Div {
+/// Integers too, which have no infinity to divide into.
+struct CheckedDiv : formula::Div {
   template <typename T>
   static T apply(T a, T b) {
     if constexpr (std::is_integral_v<T>) {
       require(b != 0, ErrorCode::kNumeric, "integer division of {} by zero", a);
       if (b == -1) return static_cast<T>(-static_cast<std::make_unsigned_t<T>>(a));
     }
-    return a / b;
-  }
-  template <typename T>
-  static T to_a(T dc, T, T b, T) {
-    return dc / b;
-  }
-  template <typename T>
-  static T to_b(T dc, T, T b, T c) {
-    return -dc * c / b;
+    return formula::Div::apply(a, b);
   }
 };
 
@@ -266,16 +213,19 @@ struct RegisterBinary {
 };
 
 const RegisterBinary add({"Add", "C = A + B, element by element.", true, false,
-                          prepare_binary<Add, NumberTypes>, prepare_binary_gradient<Add>});
+                          prepare_binary<formula::Add, NumberTypes>,
+                          prepare_binary_gradient<formula::Add>});
 const RegisterBinary sub({"Sub", "C = A - B, element by element.", true, false,
-                          prepare_binary<Sub, NumberTypes>, prepare_binary_gradient<Sub>});
+                          prepare_binary<formula::Sub, NumberTypes>,
+                          prepare_binary_gradient<formula::Sub>});
 const RegisterBinary mul({"Mul", "C = A * B, element by element.", true, false,
-                          prepare_binary<Mul, NumberTypes>, prepare_binary_gradient<Mul>});
+                          prepare_binary<formula::Mul, NumberTypes>,
+                          prepare_binary_gradient<formula::Mul>});
 const RegisterBinary div({"Div",
                           "C = A / B, element by element. Integers are divided towards zero; by "
                           "zero it is an error.",
-                          false, true, prepare_binary<Div, NumberTypes>,
-                          prepare_binary_gradient<Div>});
+                          false, true, prepare_binary<CheckedDiv, NumberTypes>,
+                          prepare_binary_gradient<formula::Div>});
 
 }  // namespace
 }  // namespace headrace

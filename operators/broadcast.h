@@ -53,6 +53,12 @@ class StridedLoop {
 
   int64_t numel() const { return numel_; }
 
+  /// The axes, after merging, outermost first: at least one.
+  int rank() const { return rank_; }
+  int64_t size(int axis) const { return sizes_[axis]; }
+  int operands() const { return operands_; }
+  int64_t stride(int k, int axis) const { return strides_[k][axis]; }
+
   /// Elements per step of the innermost axis: 0 where operand k repeats.
   int64_t inner_stride(int k) const { return strides_[k][rank_ - 1]; }
   /// Whether operand k has each of its elements met exactly once.

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/proto/tensor_proto.h"
 #include "core/registry.h"
+#include "operators/constant_value.h"
 #include "operators/fill_shape.h"
 #include "operators/parts.h"
 
@@ -54,44 +55,10 @@ std::unique_ptr<Kernel> fill_with(const PrepareContext& prepare, T value) {
       });
 }
 
-template <typename T>
-std::unique_ptr<Kernel> fill_with_integer(const PrepareContext& prepare) {
-  int64_t value = prepare.args.has("value") ? prepare.args.integer("value") : 0;
-  T element = static_cast<T>(value);
-  require(dtype_of<T>() == DType::kBool || static_cast<int64_t>(element) == value,
-          ErrorCode::kInvalidArgument, "value {} does not fit into {}", value,
-          name_of(dtype_of<T>()));
-  return fill_with(prepare, element);
-}
-
-const RegisterCpuKernel constant_fill_cpu(
-    "ConstantFill", [](const PrepareContext& prepare) -> std::unique_ptr<Kernel> {
-      const Args& args = prepare.args;
-      switch (prepare.outputs[0].dtype) {
-        case DType::kFloat32:
-          return fill_with(prepare, args.has("value") ? args.real("value") : 0.0f);
-        case DType::kFloat64:
-          return fill_with(prepare, args.has("value") ? double{args.real("value")} : 0.0);
-        case DType::kString:
-          return fill_with(prepare, args.has("value") ? args.text("value") : std::string());
-        case DType::kBool:
-          return fill_with_integer<bool>(prepare);
-        case DType::kInt8:
-          return fill_with_integer<int8_t>(prepare);
-        case DType::kUInt8:
-          return fill_with_integer<uint8_t>(prepare);
-        case DType::kInt16:
-          return fill_with_integer<int16_t>(prepare);
-        case DType::kUInt16:
-          return fill_with_integer<uint16_t>(prepare);
-        case DType::kInt32:
-          return fill_with_integer<int32_t>(prepare);
-        case DType::kInt64:
-          return fill_with_integer<int64_t>(prepare);
-        default:
-          fail(ErrorCode::kInternal, "ConstantFill of {}", name_of(prepare.outputs[0].dtype));
-      }
-    });
+const RegisterCpuKernel constant_fill_cpu("ConstantFill", [](const PrepareContext& prepare) {
+  return with_constant(prepare,
+                       [&]<typename T>(const T& value) { return fill_with(prepare, value); });
+});
 
 }  // namespace
 }  // namespace headrace

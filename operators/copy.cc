@@ -57,7 +57,7 @@ const RegisterOperator copy_on_device_like(OpSchema("CopyOnDeviceLike")
 const RegisterCpuKernel copy_on_device_like_cpu("CopyOnDeviceLike", prepare_copy);
 
 const RegisterOperator ensure_cpu_output(
-    copy_schema("EnsureCPUOutput", "Y = X on the CPU.").no_gradient());
+    copy_schema("EnsureCPUOutput", "Y = X on the CPU.").on_host().no_gradient());
 const RegisterCpuKernel ensure_cpu_output_cpu("EnsureCPUOutput", prepare_copy);
 
 const RegisterOperator copy_from_cpu_input(

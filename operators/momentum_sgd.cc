@@ -8,6 +8,7 @@
 
 #include "core/registry.h"
 #include "operators/checks.h"
+#include "operators/formulas.h"
 #include "operators/parts.h"
 
 namespace headrace {
@@ -30,19 +31,11 @@ void check_operands(const InferContext& context, int tensors_until_ratio) {
   }
 }
 
-template <typename T>
-struct Coefficients {
-  T rate;
-  T kept;      // share of the buffer that stays: momentum times the ratio
-  T momentum;  // for Nesterov's step
-};
-
-/// The new buffer is b = kept * m + rate * g; the step is b or, with Nesterov's rule,
-/// (1 + momentum) * b - kept * m. In blocks that stay in the first-level cache, because outputs
-/// that nobody reads are null; each element is read and written in memory once.
+/// In blocks that stay in the first-level cache, because outputs that nobody reads are null; each
+/// element is read and written in memory once.
 template <typename T, bool kNesterov>
-void momentum_range(const Coefficients<T>& c, const OpContext& context, bool update, int64_t begin,
-                    int64_t end) {
+void momentum_range(const formula::MomentumCoefficients<T>& c, const OpContext& context,
+                    bool update, int64_t begin, int64_t end) {
   constexpr int64_t kBlock = 512;
   std::array<T, kBlock> fresh;
   std::array<T, kBlock> step;
@@ -51,9 +44,9 @@ void momentum_range(const Coefficients<T>& c, const OpContext& context, bool upd
     const T* gradient = context.input<T>(kGradient) + at;
     const T* buffer = context.input<T>(kMomentum) + at;
     for (int64_t i = 0; i < count; ++i) {
-      T old = c.kept * buffer[i];
-      fresh[i] = old + c.rate * gradient[i];
-      step[i] = kNesterov ? (T{1} + c.momentum) * fresh[i] - old : fresh[i];
+      const auto next = formula::momentum_step<kNesterov>(c, gradient[i], buffer[i]);
+      fresh[i] = next.buffer;
+      step[i] = next.step;
     }
     if (T* out = context.output<T>(0)) std::copy_n(step.begin(), count, out + at);
     if (T* out = context.output<T>(1)) std::copy_n(fresh.begin(), count, out + at);
@@ -73,7 +66,8 @@ std::unique_ptr<Kernel> prepare_momentum(const PrepareContext& prepare, bool upd
                         width = prepare.width](OpContext& context) {
       const int ratio_input = update ? 4 : 3;
       T ratio = context.inputs() > ratio_input ? *context.input<T>(ratio_input) : T{1};
-      Coefficients<T> c{*context.input<T>(kRate), momentum * ratio, momentum};
+      const formula::MomentumCoefficients<T> c{*context.input<T>(kRate), momentum * ratio,
+                                               momentum};
       for_parts(width, count, [&](int64_t begin, int64_t end) {
         if (nesterov) return momentum_range<T, true>(c, context, update, begin, end);
         momentum_range<T, false>(c, context, update, begin, end);

@@ -1,6 +1,7 @@
 #include "core/gradient_context.h"
 #include "core/registry.h"
 #include "operators/checks.h"
+#include "operators/formulas.h"
 #include "operators/parts.h"
 
 namespace headrace {
@@ -56,7 +57,7 @@ const RegisterCpuKernel relu_cpu("Relu", [](const PrepareContext& prepare) {
           T* y = context.output<T>(0);
           for_parts(width, count, [=](int64_t begin, int64_t end) {
 #pragma GCC ivdep  // y is x, or apart from it
-            for (int64_t i = begin; i < end; ++i) y[i] = x[i] < 0 ? 0 : x[i];
+            for (int64_t i = begin; i < end; ++i) y[i] = formula::Relu{}(x[i]);
           });
         });
   });
@@ -71,10 +72,7 @@ const RegisterCpuKernel relu_gradient_cpu("ReluGradient", [](const PrepareContex
           T* dx = context.output<T>(0);
           for_parts(width, count, [=](int64_t begin, int64_t end) {
 #pragma GCC ivdep  // dx is dy, or apart from it
-            for (int64_t i = begin; i < end; ++i) {
-              const T gradient = dy[i];  // read in any case: a branch per element is slower
-              dx[i] = y[i] > 0 ? gradient : 0;
-            }
+            for (int64_t i = begin; i < end; ++i) dx[i] = formula::ReluGradient{}(y[i], dy[i]);
           });
         });
   });

@@ -1,5 +1,7 @@
 // Operators that give the same elements another shape: Reshape, Flatten, ResizeLike.
 
+#include "operators/reshape.h"
+
 #include <algorithm>
 #include <optional>
 
@@ -13,14 +15,6 @@
 
 namespace headrace {
 namespace {
-
-using ShapeTypes = Types<int64_t, int32_t>;
-
-/// The old shape is int64, but int32 where the new one is an input of that type.
-template <typename Inputs>
-DType old_shape_type(const Inputs& inputs) {
-  return inputs.size() > 1 && inputs[1].dtype == DType::kInt32 ? DType::kInt32 : DType::kInt64;
-}
 
 /// The shape that was asked for, as given; nothing while the input that holds it is not known.
 std::optional<std::vector<int64_t>> wanted_dims(const InferContext& context) {

@@ -1,5 +1,6 @@
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/formulas.h"
 #include "operators/map.h"
 
 namespace headrace {
@@ -11,9 +12,8 @@ const RegisterOperator scale(
     }));
 
 const RegisterCpuKernel scale_cpu("Scale", [](const PrepareContext& prepare) {
-  return prepare_map(prepare, FloatTypes{}, [&]<typename T>() {
-    return [factor = T{prepare.args.real("scale")}](T x) { return factor * x; };
-  });
+  return prepare_map(prepare, FloatTypes{},
+                     [&]<typename T>() { return formula::ScaleBy<T>{prepare.args.real("scale")}; });
 });
 
 }  // namespace

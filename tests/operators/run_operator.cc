@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <map>
 
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
@@ -98,28 +99,54 @@ class OperatorRun {
                            .inputs = input_descs_,
                            .outputs = output_descs_,
                            .wanted = options_.wanted,
-                           .width = options_.width});
+                           .width = options_.width,
+                           .device = options_.device});
   }
 
   std::vector<Blob> run() {
     std::unique_ptr<Kernel> kernel = prepare();
-    std::vector<std::byte> scratch(kernel->scratch_bytes() + kAlignment);
-    std::vector<std::byte> packed(kernel->packed_bytes() + kAlignment);
+    const auto scratch = allocate(kernel->scratch_bytes(), options_.device);
+    const auto packed = allocate(kernel->packed_bytes());
     StepState step{.step = options_.step, .seed = options_.seed, .workspace = options_.workspace};
     OpContext context(input_operands_, output_operands_, &step);
-    context.scratch = align(scratch.data());
+    context.scratch = scratch->data();
     context.random_key = random_key(def_.output_size() > 0 ? def_.output(0) : def_.type());
     if (options_.packed && kernel->packed_input() >= 0) {
-      kernel->pack(input_operands_[kernel->packed_input()].data, align(packed.data()));
-      context.packed = align(packed.data());
+      kernel->pack(input_operands_[kernel->packed_input()].data, packed->data());
+      context.packed = packed->data();
     }
+    make_current(options_.device);
+    const StreamOwner stream(options_.device);
+    context.stream = stream.get();
+    upload();
     kernel->launch(context);
+    synchronize(stream.get());
+    download();
     return collect();
   }
 
  private:
-  static void* align(std::byte* bytes) {
-    return reinterpret_cast<void*>(align_up(reinterpret_cast<uintptr_t>(bytes)));
+  /// Moves operands to the device, guards included; those that share storage go on doing so.
+  void upload() {
+    if (options_.device.is_cpu()) return;
+    for (std::vector<Operand>* operands : {&input_operands_, &output_operands_}) {
+      for (Operand& operand : *operands) {
+        if (operand.data == nullptr) continue;
+        const auto& host = operand.blob->tensor().buffer();
+        auto& device = on_device_[host];
+        if (device == nullptr) {
+          device = allocate(host->bytes(), options_.device);
+          copy_bytes(device->data(), options_.device, host->data(), Device{}, host->bytes());
+        }
+        operand.data = device->data();
+      }
+    }
+  }
+
+  void download() {
+    for (const auto& [host, device] : on_device_) {
+      copy_bytes(host->data(), Device{}, device->data(), options_.device, host->bytes());
+    }
   }
 
   Layout layout_of(bool image, const Shape& shape) const {
@@ -226,6 +253,7 @@ class OperatorRun {
   std::vector<Operand> input_operands_;
   std::vector<Operand> output_operands_;
   std::vector<int> shared_;
+  std::map<std::shared_ptr<Buffer>, std::shared_ptr<Buffer>> on_device_;  // by host buffer
 };
 
 }  // namespace

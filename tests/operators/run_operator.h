@@ -29,6 +29,8 @@ struct RunOptions {
   /// Hands the kernel its packed input, where it has one.
   bool packed = false;
   Workspace* workspace = nullptr;
+  /// Where the operands lie and the kernel runs. Operands go there and come back.
+  Device device = {};
 };
 
 /// What the engine does with one operator, without a graph or plan: checks it, infers the types of
