@@ -78,8 +78,8 @@ NetDef with_values(const NetDef& init, uint64_t seed) {
 void explain_netron(const NetDef& init, const std::string& prefix) {
   if (netron_problems(init, FileFormat::kText, NetRole::kInit).empty()) return;
   spdlog::info(
-      "Netron opens {0}_train_net.pbtxt, but neither of the others: it knows no random numbers in "
-      "an init net. With --values, {0}_predict_net.pbtxt opens too",
+      "Netron opens {0}_train_net.pbtxt, but neither of the others: it refuses random "
+      "numbers in an init net. With --values, {0}_predict_net.pbtxt opens too",
       prefix);
 }
 

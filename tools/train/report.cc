@@ -82,8 +82,10 @@ nlohmann::json to_json(const TrainReport& report) {
 void print(const TrainReport& report) {
   fmt::print("test accuracy {} after {}\n", percent(report.epochs.back().test_accuracy),
              plural(report.epochs.back().epoch, "epoch"));
-  fmt::print("test error {}, median of the last {}\n", percent(report.median_error()),
-             plural(report.median_of(), "epoch"));
+  if (report.median_of() > 1) {
+    fmt::print("test error {}, median of the last {}\n", percent(report.median_error()),
+               plural(report.median_of(), "epoch"));
+  }
   fmt::print("parameters  {}\nnet         {}\ncheckpoint  {}\n", report.weights.native(),
              report.predict_net.native(), report.checkpoint.native());
 }
