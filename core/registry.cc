@@ -31,7 +31,7 @@ Registry& registry() {
   std::string advice;
   if (!context.device.is_cpu()) {
     if (has_kernel(context.schema.type(), DeviceKind::kCpu)) {
-      advice = "; without its device_option it runs on the CPU";
+      advice = "; without its device_option it runs on the CPU (--device cpu on the command line)";
     }
     // In a build with CUDA it is the operator that lacks a kernel, whatever devices there are.
     const std::string none = HEADRACE_CUDA ? "" : device_backend(context.device.kind).why_none();
