@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "core/device.h"
 #include "core/npy.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -209,6 +210,9 @@ TEST_F(Run, RunsOnTheCpuWhatTheNetPutsOnAGpuIfAsked) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("2 operators"), std::string::npos) << result.err;
   EXPECT_EQ(read_npy(folder_ / "y.npy").data<float>()[5], 36);
+
+  if (device_count(DeviceKind::kCuda) > 0) GTEST_SKIP() << "there is a GPU";
+  expect_failure({"--input", "a=a.npy"}, "--device cpu runs them on the CPU");
 }
 
 TEST_F(Run, NamesMissingAndDamagedFiles) {

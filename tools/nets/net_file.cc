@@ -1,5 +1,7 @@
 #include "tools/nets/net_file.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net_io.h"
@@ -52,6 +54,17 @@ NetFile exported_model(const DatabaseName& database) {
   return file;
 }
 
+bool names_gpu(const NetDef& net) {
+  if (net.device_option().device_type() != 0) return true;
+  return std::ranges::any_of(net.op(), [](const OperatorDef& op) {
+    return op.device_option().device_type() != 0 ||
+           std::ranges::any_of(op.arg(), [](const Argument& arg) {
+             return names_gpu(arg.n()) ||
+                    std::ranges::any_of(arg.nets(), [](const NetDef& n) { return names_gpu(n); });
+           });
+  });
+}
+
 /// Whether it named another device.
 bool clear_device(DeviceOption& option) {
   const bool elsewhere = option.device_type() != 0;
@@ -61,6 +74,13 @@ bool clear_device(DeviceOption& option) {
 }
 
 }  // namespace
+
+bool names_gpu(const NetFile& file) {
+  const auto any = [](const auto& nets) {
+    return std::ranges::any_of(nets, [](const NetDef& net) { return names_gpu(net); });
+  };
+  return names_gpu(file.net) || any(file.inits) || (file.plan && any(file.plan->network()));
+}
 
 int move_to_cpu(NetDef& net) {
   const bool all = net.has_device_option() && clear_device(*net.mutable_device_option());

@@ -29,6 +29,9 @@ std::optional<DatabaseName> as_database(const std::filesystem::path& path);
 /// and open_database() do; kCorrupt for a database that holds no model.
 NetFile read_net_file(const std::filesystem::path& path);
 
+/// Whether any operator of the nets stands on a GPU.
+bool names_gpu(const NetFile& file);
+
 /// Puts all operators on the CPU, those of nested nets too; returns how many were on a GPU.
 int move_to_cpu(NetDef& net);
 int move_to_cpu(NetFile& file);
