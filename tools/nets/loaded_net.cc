@@ -113,10 +113,11 @@ Tensor LoadedNet::make_input(const NamedValue& input, uint64_t seed) const {
 }
 
 void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) const {
-  require(!names_gpu(file_) || device_count(DeviceKind::kCuda) > 0, ErrorCode::kUnsupported,
-          "{} puts operators on a GPU, and there is none that this build can use (a GPU, its driver "
-          "and a build with CUDA are needed). --device cpu runs them on the CPU",
-          flags_.net);
+  require(
+      !names_gpu(file_) || device_count(DeviceKind::kCuda) > 0, ErrorCode::kUnsupported,
+      "{} puts operators on a GPU, and there is none that this build can use (a GPU, its driver "
+      "and a build with CUDA are needed). --device cpu runs them on the CPU",
+      flags_.net);
   if (file_.database) {
     workspace.slot(kDatabaseHandle)
         .blob.set_handle(std::make_shared<DatabaseName>(*file_.database), "database");
