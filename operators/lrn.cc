@@ -70,13 +70,21 @@ OpSchema gradient_schema() {
 const RegisterOperator lrn(lrn_schema());
 const RegisterOperator gradient(gradient_schema());
 
-/// scale = bias + factor * sum of x^2 over the window; `squares` is a buffer with zeros around.
+/// Zeros before and after the elements of a strip in a buffer, where an earlier strip of another
+/// width may have left something. Returns where the elements go.
+template <typename T>
+T* pad(T* buffer, const LrnStrip& strip, int64_t before, int64_t after) {
+  T* inside = buffer + before * strip.lanes;
+  std::fill_n(buffer, before * strip.lanes, T{0});
+  std::fill_n(inside + strip.count(), after * strip.lanes, T{0});
+  return inside;
+}
+
+/// scale = bias + factor * sum of x^2 over the window, with a buffer for the squares.
 template <typename T>
 void scales(const LrnWindow& window, const LrnStrip& strip, const T* x, T* squares, T* scale) {
-  T* inside = squares + window.below * strip.lanes;
+  T* inside = pad(squares, strip, window.below, window.above);
   strip.for_each([=](int64_t at, int64_t i) { inside[i] = x[at] * x[at]; });
-  // A wider strip may have left elements behind.
-  std::fill_n(inside + strip.count(), window.above * strip.lanes, T{0});
   sum_windows(squares, strip, window.size(), scale);
   const auto bias = static_cast<T>(window.bias), factor = static_cast<T>(window.factor);
   for (int64_t i = 0; i < strip.count(); ++i) scale[i] = bias + factor * scale[i];
@@ -147,9 +155,8 @@ class LrnGradientKernel final : public LrnBase<T> {
         T* sums = ratios + this->strips_.elements();
         scales(window, strip, x, squares, scale);
         // The windows that hold an element are those of `above` channels before it and on.
-        T* inside = ratios + window.above * strip.lanes;
+        T* inside = pad(ratios, strip, window.above, window.below);
         strip.for_each([=](int64_t at, int64_t i) { inside[i] = dy[at] * y[at] / scale[i]; });
-        std::fill_n(inside + strip.count(), window.below * strip.lanes, T{0});
         sum_windows(ratios, strip, window.size(), sums);
         strip.for_each([=](int64_t at, int64_t i) {
           dx[at] = dy[at] * power(scale[i]) - slope * x[at] * sums[i];

@@ -58,7 +58,7 @@ class LrnStrips {
   LrnStrips() = default;
   /// `buffers` buffers of a strip with room for a window of `size` channels beyond its own.
   LrnStrips(const ChannelRows& rows, int width, int64_t size, int buffers)
-      : rows_(rows), width_(width), buffers_(buffers) {
+      : rows_(rows), width_(width) {
     const int64_t lanes = rows.inner > 1 ? LrnStrip::kLanes : 1;
     elements_ = (rows.channels + size) * lanes;
     ScratchLayout layout;
@@ -68,13 +68,13 @@ class LrnStrips {
 
   size_t scratch_bytes() const { return part_bytes_ * static_cast<size_t>(width_); }
 
-  /// Calls f(strip, buffers) for every strip; buffer i begins at buffers + i * elements().
+  /// Calls f(strip, buffers) for every strip; buffer i begins at buffers + i * elements() and holds
+  /// anything.
   template <typename F>
   void run(void* scratch, F f) const {
     const int64_t per_row = (rows_.inner + LrnStrip::kLanes - 1) / LrnStrip::kLanes;
     parallel_for(width_, [&](int part) {
       T* buffers = ScratchLayout::at<T>(scratch, part_bytes_ * static_cast<size_t>(part));
-      std::fill_n(buffers, elements_ * buffers_, T{0});
       const auto [begin, end] = part_range(rows_.rows * per_row, width_, part);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i / per_row, pixel = i % per_row * LrnStrip::kLanes;
@@ -90,7 +90,6 @@ class LrnStrips {
  private:
   ChannelRows rows_;
   int width_ = 1;
-  int buffers_ = 0;
   int64_t elements_ = 0;
   size_t part_bytes_ = 0;
 };
