@@ -81,8 +81,11 @@ class LayoutPass {
   /// An operator with order NHWC states its images channels-last already, in the plain layout.
   static bool is_nchw(const Op& op) {
     const auto& specs = op.schema->args();
-    bool has_order = std::ranges::find(specs, "order", &ArgSpec::name) != specs.end();
-    return !has_order || op.args().text("order") == "NCHW";
+    const auto order = std::ranges::find(specs, "order", &ArgSpec::name);
+    if (order == specs.end()) return true;
+    const bool absent =
+        std::holds_alternative<std::monostate>(order->default_value) && !op.args().has("order");
+    return absent || op.args().text("order") == "NCHW";
   }
 
   Layout choose(const Op& op) const {

@@ -54,7 +54,7 @@ OpSchema concat_schema() {
         auto pieces = static_cast<int64_t>(sizes.size());
         return std::vector<Tensor>{Tensor(), Tensor::from<int32_t>({pieces}, std::span(sizes))};
       })
-      .layout(LayoutPolicy::kFollows, {}, {0})
+      .layout(LayoutPolicy::kFollowsUneven, {}, {0})
       .gradient([](GradientContext& g) {
         std::vector<std::string> outputs;
         for (int i = 0; i < g.inputs(); ++i) outputs.push_back(g.din(i));

@@ -75,7 +75,7 @@ OpSchema split_schema() {
   declare_join(schema)
       .optional_arg("split", ArgKind::kInts, "the sizes; equal ones without it and without input 1")
       .infer(infer_split)
-      .layout(LayoutPolicy::kFollows, {0})
+      .layout(LayoutPolicy::kFollowsUneven, {0})
       .gradient([](GradientContext& g) {
         std::vector<std::string> douts;
         for (int i = 0; i < g.outputs(); ++i) douts.push_back(g.dout(i));
