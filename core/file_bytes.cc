@@ -83,4 +83,11 @@ std::string_view FileBytes::text() const {
   return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
 }
 
+void FileBytes::drop(size_t until) const {
+  if (mapping_ == nullptr) return;
+  static const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  // Advice only: where it is not taken, memory is used and nothing is wrong.
+  ::madvise(mapping_, std::min(until, bytes_.size()) / page * page, MADV_DONTNEED);
+}
+
 }  // namespace headrace

@@ -24,6 +24,9 @@ class FileBytes {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   std::string_view text() const;
+  /// Says that the first `until` bytes are not needed for now: where the file is mapped they leave
+  /// the memory of this process, and come back when they are looked at.
+  void drop(size_t until) const;
   const std::filesystem::path& path() const { return path_; }
 
  private:

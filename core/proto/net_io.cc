@@ -4,7 +4,6 @@
 #include <exception>
 #include <optional>
 
-#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
 
@@ -12,6 +11,7 @@
 #include "core/error.h"
 #include "core/file_bytes.h"
 #include "core/file_kind.h"
+#include "core/proto/binary_format.h"
 #include "core/proto/damage.h"
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net.pb.h"
@@ -44,23 +44,28 @@ FileFormat guess_format(std::string_view name, std::string_view content) {
   return binary ? FileFormat::kBinary : FileFormat::kText;
 }
 
+// What is to be read, and who hears how far that has got.
+struct Content {
+  std::string_view bytes;
+  function_ref<void(size_t)> consumed;
+};
+
 template <typename Message>
-std::string parse_binary(std::string_view content, Message& message) {
-  io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(content.data()),
-                              static_cast<int>(content.size()));
-  stream.SetRecursionLimit(kMaxMessageDepth - 1);  // it does not count the outermost
-  const bool parsed =
-      message.ParsePartialFromCodedStream(&stream) && stream.ConsumedEntireMessage();
-  if (parsed && !has_unknown_fields(message)) return {};
-  const std::string damage = find_damage(*Message::descriptor(), content);
+std::string parse_binary(const Content& content, Message& message) {
+  if (headrace::parse_binary(content.bytes, message, content.consumed) &&
+      !has_unknown_fields(message)) {
+    return {};
+  }
+  const std::string damage = find_damage(*Message::descriptor(), content.bytes);
   return damage.empty() ? "unreadable" : damage;
 }
 
 // Reads `content` in one format into `message`; says why it is not a `Message`, or nothing.
 template <typename Message>
-std::string parse_as(FileFormat format, std::string_view content, Message& message) {
-  std::string fault =
-      format == FileFormat::kText ? parse_text(content, message) : parse_binary(content, message);
+std::string parse_as(FileFormat format, const Content& content, Message& message) {
+  std::string fault = format == FileFormat::kText
+                          ? parse_text(content.bytes, message, content.consumed)
+                          : parse_binary(content, message);
   if (!fault.empty()) return fault;
   if (message.ByteSizeLong() == 0) return "it holds nothing";
   if (!message.IsInitialized()) return "lacks " + message.InitializationErrorString();
@@ -68,7 +73,7 @@ std::string parse_as(FileFormat format, std::string_view content, Message& messa
 }
 
 template <typename Other, typename Message>
-bool reads_as_other(std::string_view content) {
+bool reads_as_other(const Content& content) {
   if constexpr (std::is_same_v<Other, Message>) return false;
   Other other;
   return parse_as(FileFormat::kBinary, content, other).empty() ||
@@ -77,10 +82,10 @@ bool reads_as_other(std::string_view content) {
 
 // What content that is no `Message` is instead, as the end of an error message.
 template <typename Message>
-std::string guess(std::string_view content) {
-  std::string_view kind = file_kind(content);
+std::string guess(const Content& content) {
+  std::string_view kind = file_kind(content.bytes);
   if (!kind.empty()) return fmt::format("; it looks like {}", kind);
-  if (content.size() > kMaxGuessBytes) return {};
+  if (content.bytes.size() > kMaxGuessBytes) return {};
   if (reads_as_other<NetDef, Message>(content))
     kind = "NetDef";
   else if (reads_as_other<PlanDef, Message>(content))
@@ -157,18 +162,16 @@ bool write_to(io::ZeroCopyOutputStream& out, const Message& message, FileFormat 
                                      : message.SerializeToZeroCopyStream(&out);
 }
 
-}  // namespace
-
-template <FileMessage Message>
-Message parse(std::string_view content, std::string_view name) {
+template <typename Message>
+Message parse(const Content& content, std::string_view name) {
   const google::protobuf::LogSilencer quiet;  // errors go into the exception, nowhere else
-  require(content.size() <= kMaxMessageBytes, ErrorCode::kIo,
-          "'{}' is too large: {} bytes, at most {} can be read", name, content.size(),
+  require(content.bytes.size() <= kMaxMessageBytes, ErrorCode::kIo,
+          "'{}' is too large: {} bytes, at most {} can be read", name, content.bytes.size(),
           kMaxMessageBytes);
-  require(!content.empty(), ErrorCode::kCorrupt, "'{}' is empty, expected a {}", name,
+  require(!content.bytes.empty(), ErrorCode::kCorrupt, "'{}' is empty, expected a {}", name,
           name_of_type<Message>());
 
-  const FileFormat first = guess_format(name, content);
+  const FileFormat first = guess_format(name, content.bytes);
   const FileFormat second = first == FileFormat::kText ? FileFormat::kBinary : FileFormat::kText;
   Message message;
   const std::string fault = parse_as(first, content, message);
@@ -180,10 +183,18 @@ Message parse(std::string_view content, std::string_view name) {
        first == FileFormat::kText ? "text" : "binary", fault, guess<Message>(content));
 }
 
+}  // namespace
+
+template <FileMessage Message>
+Message parse(std::string_view content, std::string_view name) {
+  return parse<Message>(Content{content, [](size_t) {}}, name);
+}
+
 template <FileMessage Message>
 Message load(const std::filesystem::path& path) {
   const FileBytes file(path, kMaxMessageBytes);
-  return parse<Message>(file.text(), path.string());
+  return parse<Message>(Content{file.text(), [&](size_t until) { file.drop(until); }},
+                        path.string());
 }
 
 template <FileMessage Message>

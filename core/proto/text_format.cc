@@ -10,9 +10,12 @@
 #include <google/protobuf/text_format.h>
 
 #include "core/proto/net_io.h"
+#include "core/proto/text_weights.h"
 
 namespace headrace {
 namespace {
+
+using google::protobuf::TextFormat;
 
 constexpr std::string_view kOldDeviceId = "cuda_gpu_id";
 constexpr std::string_view kNewDeviceId = "device_id  ";  // as long, so that columns stay right
@@ -58,27 +61,42 @@ class FirstError : public google::protobuf::io::ErrorCollector {
   std::string text_;
 };
 
-}  // namespace
-
-std::string parse_text(std::string_view text, google::protobuf::Message& message) {
+// Parses with protobuf alone.
+std::string parse_whole(std::string_view text, google::protobuf::Message& message,
+                        TextFormat::ParseInfoTree* locations) {
   std::string renamed;
   if (text.find(kOldDeviceId) != text.npos) {
     renamed = rename_old_device_id(text);
     text = renamed;
   }
   FirstError errors;
-  google::protobuf::TextFormat::Parser parser;
+  TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.AllowPartialMessage(true);
   parser.SetRecursionLimit(kMaxMessageDepth - 1);  // it does not count the outermost
+  if (locations != nullptr) parser.WriteLocationsTo(locations);
   google::protobuf::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   if (parser.Parse(&stream, &message)) return {};
   return errors.text().empty() ? "1:1: unreadable" : errors.text();
 }
 
+}  // namespace
+
+std::string parse_text(std::string_view text, google::protobuf::Message& message,
+                       function_ref<void(size_t)> consumed, size_t least) {
+  CutText cut = cut_weights(text, consumed, least);
+  TextFormat::ParseInfoTree locations;
+  if (!cut.lists.empty() && parse_whole(cut.rest, message, &locations).empty() &&
+      restore_weights(cut, locations, message)) {
+    return {};
+  }
+  // Nothing was cut out, or there is an error somewhere, whose place is one in the whole text.
+  return parse_whole(text, message, nullptr);
+}
+
 bool print_text(const google::protobuf::Message& message,
                 google::protobuf::io::ZeroCopyOutputStream& out) {
-  return google::protobuf::TextFormat::Printer().Print(message, &out);
+  return TextFormat::Printer().Print(message, &out);
 }
 
 }  // namespace headrace
