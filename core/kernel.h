@@ -107,6 +107,10 @@ class Kernel {
 
   virtual size_t scratch_bytes() const { return 0; }
 
+  /// The elements of output 0 where they stand in the arguments as they are; a plan that runs once
+  /// makes the output of them, and launch() has nothing to copy then. Null otherwise.
+  virtual const void* given() const { return nullptr; }
+
   /// Weights that do not change during a run can be handed over repacked, once per version: the
   /// input that this kernel would repack at each launch (-1: none), the bytes it needs, and the
   /// repacking itself (context.packed is null, target has packed_bytes()).

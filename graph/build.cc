@@ -13,14 +13,11 @@ namespace {
 
 class Builder {
  public:
-  Builder(const NetDef& net, const BuildOptions& options)
-      : net_(net), options_(options), problems_(net.name()) {}
+  Builder(NetDef net, const BuildOptions& options)
+      : net_(std::move(net)), options_(options), problems_(net_.name()) {}
 
   Graph build() {
     graph_.name = net_.name();
-    auto header = std::make_shared<NetDef>(net_);
-    header->clear_op();
-    graph_.header = header;
     graph_.external_inputs.assign(net_.external_input().begin(), net_.external_input().end());
     graph_.external_outputs.assign(net_.external_output().begin(), net_.external_output().end());
     for (const std::string& name : net_.external_input()) {
@@ -34,16 +31,19 @@ class Builder {
       }
     }
     problems_.throw_if_any();
+    net_.clear_op();
+    graph_.header = std::make_shared<NetDef>(std::move(net_));
     graph_.relink();
     return std::move(graph_);
   }
 
  private:
   void add(int position) {
-    const OperatorDef& def = net_.op(position);
     Op op;
+    op.def = std::make_shared<OperatorDef>(std::move(*net_.mutable_op(position)));
     op.position = position;
     op.origin = graph_.origins++;
+    const OperatorDef& def = *op.def;
     op.name = !def.name().empty() ? def.name() : def.output_size() > 0 ? def.output(0) : "";
     const OpLocation location{net_.name(), op.name, def.type(), position};
     op.schema = find_schema(def.type());
@@ -54,7 +54,6 @@ class Builder {
       return;
     }
     op.kind = control_kind(def.type());
-    op.def = std::make_shared<OperatorDef>(def);
     DeviceOption device = net_.device_option();
     device.MergeFrom(def.device_option());
     op.device = device_of(device, location);
@@ -194,7 +193,7 @@ class Builder {
     return names;
   }
 
-  const NetDef& net_;
+  NetDef net_;  // gives its operators away
   const BuildOptions& options_;
   Problems problems_;
   Graph graph_;
@@ -204,8 +203,8 @@ class Builder {
 
 }  // namespace
 
-Graph build_graph(const NetDef& net, const BuildOptions& options) {
-  return Builder(net, options).build();
+Graph build_graph(NetDef net, const BuildOptions& options) {
+  return Builder(std::move(net), options).build();
 }
 
 NetDef to_net(const Graph& graph) {

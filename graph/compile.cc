@@ -227,9 +227,9 @@ std::shared_ptr<const Plan> compile(const Graph& graph, const graph::InputTypes&
   return plan;
 }
 
-std::shared_ptr<const Plan> compile(const NetDef& net, const graph::InputTypes& inputs,
+std::shared_ptr<const Plan> compile(NetDef net, const graph::InputTypes& inputs,
                                     const CompileOptions& options) {
-  return compile(graph::build_graph(net, {.warn = options.warn}), inputs, options);
+  return compile(graph::build_graph(std::move(net), {.warn = options.warn}), inputs, options);
 }
 
 }  // namespace headrace

@@ -26,6 +26,9 @@ struct CompileOptions {
   std::vector<std::string> finite;
   /// Let the layout pass store images channels-last.
   bool channels_last = true;
+  /// The plan runs once, and the graph it is compiled from is not used again: arrays among the
+  /// arguments may become blobs as they stand.
+  bool once = false;
   /// Receives oddities that are tolerated, a line each.
   std::function<void(const std::string&)> warn;
 };
@@ -66,7 +69,7 @@ struct Plan : std::enable_shared_from_this<Plan> {
 
 /// Compiles a net for inputs of the given types. Everything wrong with the net and the inputs is
 /// listed in one Error.
-std::shared_ptr<const Plan> compile(const NetDef& net, const graph::InputTypes& inputs,
+std::shared_ptr<const Plan> compile(NetDef net, const graph::InputTypes& inputs,
                                     const CompileOptions& options);
 
 /// The same from a graph that was built before (build_graph), which is copied.

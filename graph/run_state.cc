@@ -9,8 +9,26 @@ namespace headrace {
 
 using graph::kNone;
 using graph::Op;
+using graph::OpId;
 using graph::Storage;
 using graph::ValueId;
+
+namespace {
+
+/// Smaller arrays are copied: a page more does not matter, an aligned tensor is better.
+constexpr size_t kGivenFrom = 64 << 10;
+
+/// An array that an operator holds among its arguments, and that nobody else will use.
+class GivenBuffer final : public Buffer {
+ public:
+  GivenBuffer(std::shared_ptr<const OperatorDef> owner, const void* elements, size_t bytes)
+      : Buffer(const_cast<void*>(elements), bytes, Device{}), owner_(std::move(owner)) {}
+
+ private:
+  std::shared_ptr<const OperatorDef> owner_;
+};
+
+}  // namespace
 
 RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_(plan) {
   const size_t count = plan.graph.values.size();
@@ -39,6 +57,21 @@ std::shared_ptr<Buffer> RunState::allocate_for_run(size_t bytes, Device device) 
   return allocate_pinned(bytes, plan_.storage.arenas[1].device);
 }
 
+/// An array among the arguments of the operator that makes a value, if the value is just that.
+std::shared_ptr<Buffer> RunState::given_buffer(ValueId id) const {
+  const OpId producer = plan_.graph.values[id].producer;
+  const TensorDesc& desc = plan_.descs[id];
+  const bool devices = plan_.storage.arenas.size() > 1;  // which want memory of another kind
+  if (!plan_.options.once || devices || desc.bytes() < kGivenFrom) return {};
+  const PlanNode& node = plan_.nodes[producer];
+  const Op& op = plan_.graph.ops[producer];
+  if (node.kernel == nullptr || op.outputs.front() != id || desc.layout != Layout::kPlain)
+    return {};
+  const void* elements = node.kernel->given();
+  if (elements == nullptr) return {};
+  return std::make_shared<GivenBuffer>(op.def, elements, desc.bytes());
+}
+
 void RunState::place_values() {
   for (ValueId id = 0; id < static_cast<ValueId>(values_.size()); ++id) {
     const graph::Place& place = plan_.storage.places[id];
@@ -55,8 +88,9 @@ void RunState::place_values() {
         break;
       case Storage::kOutput: {
         const TensorDesc& desc = plan_.descs[id];
-        tensors_[id] =
-            Tensor(allocate_for_run(desc.bytes(), plan_.graph.values[id].device), 0, desc);
+        std::shared_ptr<Buffer> buffer = given_buffer(id);
+        if (!buffer) buffer = allocate_for_run(desc.bytes(), plan_.graph.values[id].device);
+        tensors_[id] = Tensor(std::move(buffer), 0, desc);
         operand.data = tensors_[id].raw();
         break;
       }

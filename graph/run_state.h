@@ -98,6 +98,7 @@ class RunState {
   void point_at(Input& input, const void* address);
   /// What an input holds, on the device where the plan wants it.
   const Tensor& brought(Input& input, Tensor& held, const graph::Interface::Input& declared);
+  std::shared_ptr<Buffer> given_buffer(graph::ValueId id) const;
 
   const Plan& plan_;
   std::vector<std::shared_ptr<Buffer>> arenas_;  // as plan.storage.arenas

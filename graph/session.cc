@@ -15,12 +15,12 @@ struct Session::Impl {
     std::unique_ptr<Run> run;
   };
 
-  Impl(const NetDef& net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
+  Impl(NetDef net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
       : options(std::move(options)),
         workspace(workspace),
         pool(pool),
         graph(graph::build_graph(
-            net, {.strict = this->options.strict, .warn = this->options.compile.warn})) {
+            std::move(net), {.strict = this->options.strict, .warn = this->options.compile.warn})) {
     require(this->options.plans >= 1, ErrorCode::kInvalidArgument,
             "a session keeps at least one plan, found {}", this->options.plans);
     for (const auto& [name, slot] : graph.slots) {
@@ -72,8 +72,8 @@ struct Session::Impl {
   std::atomic<int> cancelling{0};  // cancel() calls that may hold on to `running`
 };
 
-Session::Session(const NetDef& net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
-    : impl_(std::make_unique<Impl>(net, workspace, pool, std::move(options))) {}
+Session::Session(NetDef net, Workspace& workspace, ThreadPool& pool, SessionOptions options)
+    : impl_(std::make_unique<Impl>(std::move(net), workspace, pool, std::move(options))) {}
 
 Session::~Session() = default;
 
@@ -95,12 +95,13 @@ void Session::cancel() {
 
 const Plan& Session::plan() { return impl_->current().plan(); }
 
-void run_once(const NetDef& net, Workspace& workspace, ThreadPool& pool, uint64_t seed) {
+void run_once(NetDef net, Workspace& workspace, ThreadPool& pool, uint64_t seed) {
   SessionOptions options;
   options.compile.threads = pool.threads();
   options.compile.readable.all = true;
+  options.compile.once = true;
   options.run.seed = seed;
-  Session(net, workspace, pool, options).run();
+  Session(std::move(net), workspace, pool, options).run();
 }
 
 }  // namespace headrace

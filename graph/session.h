@@ -35,7 +35,7 @@ struct SessionOptions {
 /// One thread at a time.
 class Session {
  public:
-  Session(const NetDef& net, Workspace& workspace, ThreadPool& pool, SessionOptions options = {});
+  Session(NetDef net, Workspace& workspace, ThreadPool& pool, SessionOptions options = {});
   ~Session();
 
   /// Runs the net once on what the workspace holds. See Run::execute().
@@ -51,7 +51,8 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Runs an init net: everything it makes stays in the workspace.
-void run_once(const NetDef& net, Workspace& workspace, ThreadPool& pool, uint64_t seed = 1);
+/// Runs an init net: everything it makes stays in the workspace. Arrays that the net itself holds
+/// are handed over, not copied, when the net is moved in.
+void run_once(NetDef net, Workspace& workspace, ThreadPool& pool, uint64_t seed = 1);
 
 }  // namespace headrace

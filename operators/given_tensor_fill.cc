@@ -34,6 +34,22 @@ TensorType infer_given(const InferContext& context, DType type, bool bytes) {
   return {type, shape};
 }
 
+/// The elements stand in the arguments as they are.
+class FillFloats final : public Kernel {
+ public:
+  explicit FillFloats(std::span<const float> values) : values_(values) {}
+
+  void launch(OpContext& context) const override {
+    float* target = context.output<float>(0);
+    if (target != values_.data()) std::ranges::copy(values_, target);
+  }
+
+  const void* given() const override { return values_.data(); }
+
+ private:
+  std::span<const float> values_;
+};
+
 template <typename T>
 std::unique_ptr<Kernel> fill_numbers(const PrepareContext& prepare) {
   auto fill = [](auto values) {
@@ -42,6 +58,9 @@ std::unique_ptr<Kernel> fill_numbers(const PrepareContext& prepare) {
                      [](auto value) { return static_cast<T>(value); });
     });
   };
+  if constexpr (std::is_same_v<T, float>) {
+    return std::make_unique<FillFloats>(prepare.args.reals("values"));
+  }
   if constexpr (std::is_floating_point_v<T>) return fill(prepare.args.reals("values"));
   // Only the conversion to a narrower type can lose something.
   for (int64_t value : prepare.args.integers("values")) {

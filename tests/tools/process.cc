@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,7 +58,11 @@ Process::~Process() {
 void Process::send(int signal) const { EXPECT_EQ(kill(pid_, signal), 0); }
 
 bool Process::running() {
-  if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
+  struct rusage usage;
+  if (pid_ > 0 && wait4(pid_, &status_, WNOHANG, &usage) == pid_) {
+    pid_ = -1;
+    peak_bytes_ = static_cast<size_t>(usage.ru_maxrss) << 10;
+  }
   return pid_ > 0;
 }
 
@@ -71,7 +76,9 @@ ProcessResult Process::wait(std::chrono::seconds deadline) {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  ProcessResult result{.out = read_file(output_ / "out"), .err = read_file(output_ / "err")};
+  ProcessResult result{.out = read_file(output_ / "out"),
+                       .err = read_file(output_ / "err"),
+                       .peak_bytes = peak_bytes_};
   if (WIFEXITED(status_)) result.exit_code = WEXITSTATUS(status_);
   if (WIFSIGNALED(status_)) result.signal = WTERMSIG(status_);
   EXPECT_FALSE(late) << "killed after " << deadline.count() << " s; it said:\n" << result.err;

@@ -16,6 +16,7 @@ struct ProcessResult {
   int signal = 0;
   std::string out;
   std::string err;
+  size_t peak_bytes = 0;  // resident; at least what the test itself had resident when it began
 };
 
 /// Path of the command of this build.
@@ -41,6 +42,7 @@ class Process {
   TempFolder output_;
   pid_t pid_ = -1;
   int status_ = 0;
+  size_t peak_bytes_ = 0;
 };
 
 /// Runs the command to its end.
