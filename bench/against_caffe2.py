@@ -2,7 +2,7 @@
 """headrace against the real Caffe2, its default CPU engine and its MKL-DNN engine (IDEEP).
 
 Needs a Python with Caffe2, such as 3.9 with torch 1.8.1 (and numpy<1.24, protobuf<3.21, future, six):
-    python bench/caffe2.py --nets FOLDER --shapes SHAPES.json [NET...] [--batches 1,16] [--turns 3]
+    python bench/against_caffe2.py --nets FOLDER --shapes SHAPES.json [NET...] [--batches 1,16] [--turns 3]
 
 FOLDER and SHAPES.json are those of tests/oracle/compare.py. The engines take turns on the same pinned
 CPUs; each is a process of its own that sleeps while it is not its turn. Prints a JSON line for every
