@@ -12,35 +12,6 @@ using Sizes = std::array<int64_t, 3>;
 
 enum LegacyPad : int64_t { kAsGiven = 0, kNone = 1, kSame = 2, kRoundUp = 3 };
 
-/// One size per axis, from the list `NAMEs`, the scalar `NAME` or the pair `NAME_h`, `NAME_w`.
-/// False when none of them is there.
-bool read_sizes(const Args& args, const std::string& name, int axes, Sizes& sizes) {
-  const std::string list = name + "s", h = name + "_h", w = name + "_w";
-  const bool pair = args.has(h) || args.has(w);
-  if (args.has(list)) {
-    require(!pair, ErrorCode::kInvalidArgument, "give either '{}' or '{}' and '{}', not both", list,
-            h, w);
-    const auto given = args.integers(list);
-    require(static_cast<int>(given.size()) == axes, ErrorCode::kInvalidArgument,
-            "argument '{}' must have {} entries, one per spatial axis of X, found {}", list, axes,
-            given.size());
-    std::copy(given.begin(), given.end(), sizes.begin() + first_axis(axes));
-    return true;
-  }
-  if (args.has(name)) {
-    std::fill(sizes.begin() + first_axis(axes), sizes.end(), args.integer(name));
-    return true;
-  }
-  if (!pair) return false;
-  require(args.has(h) && args.has(w), ErrorCode::kInvalidArgument,
-          "arguments '{}' and '{}' must be given together", h, w);
-  require(axes == 2, ErrorCode::kInvalidArgument,
-          "arguments '{}' and '{}' are for images with two spatial axes, X has {}; use '{}'", h, w,
-          axes, list);
-  sizes = {1, args.integer(h), args.integer(w)};
-  return true;
-}
-
 bool read_pads(const Args& args, int axes, Sizes& begin, Sizes& end) {
   const int first = first_axis(axes);
   const std::array<const char*, 4> sides = {"pad_t", "pad_l", "pad_b", "pad_r"};
@@ -116,6 +87,34 @@ void resolve_axis(Window& window, int axis, int64_t input, int64_t legacy_pad) {
 
 }  // namespace
 
+bool read_sizes(const Args& args, const std::string& name, int axes,
+                std::array<int64_t, 3>& sizes) {
+  const std::string list = name + "s", h = name + "_h", w = name + "_w";
+  const bool pair = args.has(h) || args.has(w);
+  if (args.has(list)) {
+    require(!pair, ErrorCode::kInvalidArgument, "give either '{}' or '{}' and '{}', not both", list,
+            h, w);
+    const auto given = args.integers(list);
+    require(static_cast<int>(given.size()) == axes, ErrorCode::kInvalidArgument,
+            "argument '{}' must have {} entries, one per spatial axis of X, found {}", list, axes,
+            given.size());
+    std::copy(given.begin(), given.end(), sizes.begin() + first_axis(axes));
+    return true;
+  }
+  if (args.has(name)) {
+    std::fill(sizes.begin() + first_axis(axes), sizes.end(), args.integer(name));
+    return true;
+  }
+  if (!pair) return false;
+  require(args.has(h) && args.has(w), ErrorCode::kInvalidArgument,
+          "arguments '{}' and '{}' must be given together", h, w);
+  require(axes == 2, ErrorCode::kInvalidArgument,
+          "arguments '{}' and '{}' are for images with two spatial axes, X has {}; use '{}'", h, w,
+          axes, list);
+  sizes = {1, args.integer(h), args.integer(w)};
+  return true;
+}
+
 OpSchema& declare_window(OpSchema& schema, WindowUse use) {
   schema
       .differs(
@@ -153,7 +152,7 @@ OpSchema& declare_window(OpSchema& schema, WindowUse use) {
   return schema;
 }
 
-Window window_of(const Args& args, const ImageShape& image, WindowUse use) {
+Window given_window(const Args& args, const ImageShape& image, WindowUse use) {
   Window window;
   const bool global = use == WindowUse::kPooling && args.flag("global_pooling");
   const bool has_kernel = read_sizes(args, "kernel", image.axes, window.kernel);
@@ -189,6 +188,12 @@ Window window_of(const Args& args, const ImageShape& image, WindowUse use) {
               window.pad_begin[axis], window.pad_end[axis], window.kernel[axis]);
     }
   }
+  return window;
+}
+
+Window window_of(const Args& args, const ImageShape& image, WindowUse use) {
+  Window window = given_window(args, image, use);
+  const int64_t legacy_pad = args.integer("legacy_pad");
   for (int axis = first_axis(image.axes); axis < 3; ++axis) {
     resolve_axis(window, axis, image.size[axis], legacy_pad);
   }

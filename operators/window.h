@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include "core/args.h"
 #include "core/op_schema.h"
@@ -30,6 +31,14 @@ enum class WindowUse : uint8_t { kConvolution, kPooling };
 
 /// Declares the arguments that window_of() reads, for convolutions and pools alike.
 OpSchema& declare_window(OpSchema& schema, WindowUse use);
+
+/// The sizes of `name` per spatial axis from the arguments `NAMEs`, `NAME` or `NAME_h` and
+/// `NAME_w`, as they are given: false where there are none, and `sizes` stays as it is.
+bool read_sizes(const Args& args, const std::string& name, int axes, std::array<int64_t, 3>& sizes);
+
+/// Kernel, stride, dilation and pads as the arguments give them, before any image: window_of()
+/// without what it resolves.
+Window given_window(const Args& args, const ImageShape& image, WindowUse use);
 
 /// Reads the arguments:
 ///   kernel | kernel_h and kernel_w | kernels      (a list wins over the scalar, the scalar over h,
