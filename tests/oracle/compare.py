@@ -68,7 +68,7 @@ def run_net(name, shapes, options, folder):
     fine = True
     for batch in [int(b) for b in options.batches.split(",")]:
         inputs = random_weights.input_files(net, shapes, batch, folder, name)
-        files = {blob: os.path.join(folder, "%s_%d_%d" % (name, batch, i))
+        files = {blob: os.path.join(folder, "%s_%d_out%d" % (name, batch, i))
                  for i, blob in enumerate(watched)}
         job = {"net": path, "init": init, "inputs": inputs,
                "outputs": {blob: file + "_caffe2.npy" for blob, file in files.items()}}
