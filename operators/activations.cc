@@ -113,7 +113,9 @@ struct SoftplusGradient {
   T operator()(T y, T dy) const { return dy * -std::expm1(-y); }
 };
 
-OpSchema& declare_nothing(OpSchema& schema) { return schema; }
+OpSchema& declare_softplus(OpSchema& schema) {
+  return schema.differs("Y is X for large X; in Caffe2 it is infinite from 89 on.");
+}
 
 /// An activation and its gradient operator, which takes (Y, dY) and the same arguments.
 template <template <typename> class F, template <typename> class G>
@@ -156,7 +158,7 @@ const RegisterActivation<HardSigmoid, HardSigmoidGradient> hard_sigmoid(
     "dX = alpha * dY where 0 < Y < 1, 0 elsewhere.", declare_hard_sigmoid);
 const RegisterActivation<Softplus, SoftplusGradient> softplus("Softplus", "Y = log(1 + exp(X)).",
                                                               30, "dX = dY * (1 - exp(-Y)).",
-                                                              declare_nothing);
+                                                              declare_softplus);
 
 }  // namespace
 }  // namespace headrace

@@ -37,6 +37,9 @@ std::vector<TensorType> infer_arg(const InferContext& context) {
 OpSchema arg_schema(const char* type, const char* doc) {
   OpSchema schema(type);
   schema.doc(doc)
+      .differs(
+          "Any negative axis counts from the end, and an axis without elements is an error; Caffe2 "
+          "knows -1 only, and gives 0.")
       .input("X")
       .output("indices", "int64")
       .arg("axis", -1, "the axis that is chosen from; negative from the end")

@@ -46,6 +46,7 @@ const RegisterOperator channel_backprop_stats(
         "Gradients of scale and bias of a batch normalization: the sums of dY * (X - mean) "
         "* inverse deviation and of dY.")
         .input("X", "image")
+        .differs("`order` is respected; Caffe2 takes every image for NCHW.")
         .input("mean", "one for each channel")
         .input("inverse_deviation", "one for each channel")
         .input("dY", "of the shape of X")

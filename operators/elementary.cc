@@ -45,7 +45,10 @@ void sqr_gradient(GradientContext& g) {
   set_arg(g.op("Scale", {g.dout(0)}, {dx}), "scale", 2.0f);
   g.op("Mul", {dx, g.in(0)}, {dx});
 }
-const RegisterOperator sqr_operator(map_schema("Sqr", "Y = X * X.", 1).gradient(sqr_gradient));
+const RegisterOperator sqr_operator(map_schema("Sqr", "Y = X * X.", 1)
+                                        .differs("The gradient of Y is scaled in a copy; Caffe2 "
+                                                 "overwrites it, though others may read it.")
+                                        .gradient(sqr_gradient));
 const RegisterCpuKernel sqr_cpu("Sqr", prepare_function<Sqr, 1>);
 
 template <typename T>

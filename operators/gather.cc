@@ -88,6 +88,7 @@ OpSchema gather_schema() {
       .doc(
           "The parts of the data that the indices name, along an axis. An index outside is an "
           "error. The gradient is dense.")
+      .differs("The gradient is always dense, and knows negative indices.")
       .input("data")
       .input("indices", "int32 or int64")
       .output("Y", "the shape of the data with that of the indices instead of the axis");
@@ -200,6 +201,8 @@ const RegisterOperator sparse_to_dense(
     OpSchema("SparseToDense")
         .doc("Y[index] = the sum of the values with that index, 0 where there is none. Negative "
              "indices count from the end where the third input gives it.")
+        .differs(
+            "With the third input negative indices count from the end; in Caffe2 they are errors.")
         .input("indices", "int32 or int64")
         .input("values", "one part for each index")
         .optional_input("data", "only its first size is used; without it the largest index + 1")

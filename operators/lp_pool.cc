@@ -24,6 +24,9 @@ OpSchema& declare_lp(OpSchema& schema) {
 OpSchema lp_schema() {
   OpSchema schema("LpPool");
   schema.doc("Y = (the sum of |X|^p over each window)^(1/p), per channel.")
+      .differs(
+          "The gradient of a window of zeros is 0, in Caffe2 NaN; images may have one to three "
+          "spatial axes, in Caffe2 two.")
       .input("X", "image")
       .output("Y", "image")
       .infer([](const InferContext& context) {

@@ -101,6 +101,7 @@ OpSchema mat_mul_schema() {
       .doc(
           "The product of two matrices. An operand of more dimensions is read as a matrix whose "
           "rows are the axes before `axis_a` (`axis_b`).")
+      .differs("The gradient is right for any axes; Caffe2's fits matrices only.")
       .input("A", "m x k")
       .input("B", "k x n")
       .optional_input("like", "gives its shape to the result; only that is used")

@@ -19,15 +19,15 @@ std::vector<TensorType> infer_one_hot(const InferContext& context) {
   return {{DType::kFloat32, Shape{context.shape(0)[0], size->front()}}};
 }
 
-const RegisterOperator one_hot(OpSchema("OneHot")
-                                   .doc("Row i is 1 in the column of index i and 0 elsewhere. An "
-                                        "index outside is an error (Caffe2 "
-                                        "writes into another row).")
-                                   .input("indices", "int64, a vector")
-                                   .input("size", "int64, one element: the number of columns")
-                                   .output("Y", "float32")
-                                   .infer(infer_one_hot)
-                                   .no_gradient());
+const RegisterOperator one_hot(
+    OpSchema("OneHot")
+        .doc("Row i is 1 in the column of index i and 0 elsewhere.")
+        .differs("An index outside is an error; Caffe2 writes into another row.")
+        .input("indices", "int64, a vector")
+        .input("size", "int64, one element: the number of columns")
+        .output("Y", "float32")
+        .infer(infer_one_hot)
+        .no_gradient());
 
 const RegisterCpuKernel one_hot_cpu("OneHot", [](const PrepareContext& prepare) {
   const Shape& shape = prepare.outputs[0].shape;

@@ -111,6 +111,8 @@ OpSchema& declare_pads(OpSchema& schema) {
 OpSchema pad_schema() {
   OpSchema schema("PadImage");
   schema.doc("An image with pixels added around it; negative pads take pixels away.")
+      .differs(
+          "A reflection that is longer than the image is an error; Caffe2 reads past the image.")
       .input("X", "image with two spatial axes")
       .output("Y")
       .infer(infer_pad)

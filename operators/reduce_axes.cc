@@ -62,6 +62,10 @@ std::vector<TensorType> infer_reduce_gradient(const InferContext& context) {
   return {context.inputs[1]};
 }
 
+constexpr const char* kDifference =
+    "The greatest and smallest are NaN where there is one, and an error where there is nothing; in "
+    "Caffe2 that depends on the place, and on the type.";
+
 OpSchema& declare_axes(OpSchema& schema) {
   return schema
       .optional_arg("axes", ArgKind::kInts,
@@ -135,6 +139,7 @@ struct RegisterReduce {
   static OpSchema forward_schema(const std::string& type, const char* doc) {
     OpSchema schema(type);
     schema.doc(doc).input("X").output("Y");
+    if (kKind == ReduceKind::kMax || kKind == ReduceKind::kMin) schema.differs(kDifference);
     return declare_axes(schema)
         .infer(infer_reduce<kKind>)
         .cost(reading_cost)

@@ -147,6 +147,9 @@ struct RegisterSide {
 
   static OpSchema& declare(OpSchema& schema) {
     return schema
+        .differs(
+            "Of a length of 0 nothing counts, and one past the end is an error; Caffe2 counts the "
+            "first term, and reads past the end.")
         .optional_input("lengths",
                         "int32, one for each result: only so many terms count, from the first on")
         .arg("num_reduce_dim", 1, "how many axes are reduced");

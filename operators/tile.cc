@@ -85,7 +85,10 @@ OpSchema& declare_tiles(OpSchema& schema) {
 
 OpSchema tile_schema() {
   OpSchema schema("Tile");
-  schema.doc("X several times in a row along an axis.").input("X").output("Y");
+  schema.doc("X several times in a row along an axis.")
+      .differs("An `axis` other than 0 beside int64 tiles is an error; Caffe2 takes axis 0.")
+      .input("X")
+      .output("Y");
   return declare_tiles(schema).infer(infer_tile).gradient([](GradientContext& g) {
     std::vector<std::string> inputs = {g.dout(0)};
     for (int i = 1; i < g.inputs(); ++i) inputs.push_back(g.in(i));

@@ -73,6 +73,7 @@ const RegisterOperator top_k(
         .doc("The k greatest elements along an axis, the greatest first and equal ones in their "
              "order; a NaN is below all others. Where there are fewer than k, values are filled up "
              "with 0 and indices with -1.")
+        .differs("A NaN has a place, below all others; in Caffe2 it has any.")
         .input("X")
         .optional_input("k", "int64, one element, instead of the argument")
         .output("values")

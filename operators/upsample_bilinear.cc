@@ -15,6 +15,7 @@ OpSchema bilinear_schema() {
           "An image of other height and width (rounded down), interpolated linearly along both; "
           "the "
           "corner pixels of X and Y lie on each other.")
+      .differs("`order` is respected; Caffe2 takes every image for NCHW.")
       .input("X", "image with two spatial axes")
       .optional_input("scales", "two floats, of height and width, instead of the arguments")
       .output("Y")
