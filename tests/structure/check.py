@@ -15,8 +15,8 @@ from pathlib import Path
 MAY_INCLUDE = {
     "core": [],
     "operators": ["core"],
-    "graph": ["core", "comm_ops/schedule"],
-    "comm_ops": ["core"],
+    "graph": ["core", "comm/schedule"],
+    "comm": ["core"],
     "net_builders": ["core", "graph"],
     "models": ["core", "graph", "net_builders"],
     "data": ["core"],
@@ -27,14 +27,14 @@ OUTSIDE = ["tools", "tests", "bench", "examples"]
 # free, but for CUDA.
 HEAVY = {
     "CUDA": (r"cuda.*|cu(dnn|blas|blasLt|rand|fft)[\w.]*|nccl.*|nvtx.*",
-             ["*.cu", "*.cuh", "*/cuda/*", "comm_ops/nccl*", "tests/*", "bench/*"]),
+             ["*.cu", "*.cuh", "*/cuda/*", "comm/nccl*", "tests/*", "bench/*"]),
     "TBB": (r"(oneapi/)?tbb(/.*|\.h)",
             ["core/thread_pool*.cc", "graph/executor*.cc", "graph/executor/*.cc"]),
     "oneDNN": (r"(oneapi/dnnl/)?dnnl.*", ["operators/*.cc", "operators/*dnnl*.h"]),
     "protobuf": (r"google/protobuf/.*|.*\.pb\.h",
                  ["core/proto/*.h", "core/*.cc", "graph/*.cc", "net_builders/*.cc", "models/*.cc",
                   "operators/*.cc", "data/*.cc"]),
-    "verbs": (r"infiniband/.*|rdma/.*", ["comm_ops/*verbs*"]),
+    "verbs": (r"infiniband/.*|rdma/.*", ["comm/*verbs*"]),
 }
 
 MAX_LINES = 500

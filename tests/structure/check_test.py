@@ -34,8 +34,8 @@ class StructureCheck(unittest.TestCase):
         self.assert_wrong("operators/relu.cc", '#include "graph/plan.h"\n', "operators/ may include")
         self.assert_wrong("graph/plan.cc", '#include "operators/relu.h"\n', "graph/ may include")
         self.assert_wrong("core/tensor.cc", '#include "graph/plan.h"\n', "core/ may include core,")
-        self.assert_fine("graph/plan.cc", '#include "comm_ops/schedule/ring.h"\n')
-        self.assert_wrong("graph/plan.cc", '#include "comm_ops/tcp.h"\n', "graph/ may include")
+        self.assert_fine("graph/plan.cc", '#include "comm/schedule/ring.h"\n')
+        self.assert_wrong("graph/plan.cc", '#include "comm/tcp.h"\n', "graph/ may include")
         self.assert_wrong("core/tensor.cc", '#include "tests/support/x.h"\n', "not part of it")
         self.assert_fine("tools/run.cc", '#include "operators/x.h"\n#include "graph/plan.h"\n')
 

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "comm/schedule/schedule.h"
+
+namespace headrace::comm {
+
+/// Allreduce of `count` elements in place, in messages of at most `segment` elements: every rank
+/// ends with the same bits, whatever the operation. Each element is reduced once with every rank's,
+/// in an order that depends on these arguments alone. Scratch: two messages.
+///
+/// In the table b is `count`, p the world, q its largest power of two; a step is one exchange of
+/// messages of any length.
+///
+///   algorithm          steps                      elements sent per rank, at most
+///   ring               2 (p - 1)                  2 b (p - 1) / p
+///   halving-doubling   2 lg p     (p = q only)    2 b (p - 1) / p
+///   fold               2 lg q + 2                 2 b (q - 1) / q + b
+///   binary blocks      2 lg q + borders           2 b (q - 1) / q + 2 b / (size of its block)
+///   two-level          2 (g - 1) + inner(p / g)   2 b (p - 1) / p
+///   recursive doubling lg q + 2 (lg p if p = q)   b (lg q + 1)
+///
+/// Throws kInvalidArgument for a world, segment or size of host that makes no sense.
+
+/// Parts travel round the ring of ranks, twice (Patarasuk and Yuan, 2009).
+Schedule ring_allreduce(World world, size_t count, size_t segment);
+
+/// Recursive vector halving with distance doubling, then back (Rabenseifner, 2004). p a power of
+/// two.
+Schedule halving_doubling_allreduce(World world, size_t count, size_t segment);
+
+/// The ranks from q on give their elements to the first ones, which do halving-doubling, and get
+/// the result back.
+Schedule fold_allreduce(World world, size_t count, size_t segment);
+
+/// Blocks of decreasing powers of two, one per binary digit of p, each reduce-scattered by halving;
+/// parts then travel from the smallest block to the largest and back.
+Schedule binary_blocks_allreduce(World world, size_t count, size_t segment);
+
+/// Ranks [i g, (i + 1) g) share host i, g = `ranks_per_host`, which divides p. Reduce-scatter
+/// within the host, allreduce between the ranks with one index within their hosts
+/// (halving-doubling, or the ring if p / g is no power of two), allgather within the host. Between
+/// hosts a rank moves only 2 b / g (h - 1) / h elements, h = p / g.
+Schedule two_level_allreduce(World world, size_t count, size_t segment, int ranks_per_host);
+
+/// All elements at once with a partner per step: the fewest steps, for few elements. Each message
+/// is whole; scratch is up to 2 b.
+Schedule recursive_doubling_allreduce(World world, size_t count);
+
+}  // namespace headrace::comm
