@@ -95,8 +95,8 @@ struct BuildOptions {
 };
 
 /// Reads a net: resolves names to values, checks every operator against its schema. Throws one
-/// Error (kInvalidNet) that lists all problems of the net. A net that is moved in gives its operators
-/// to the graph: large arguments are not copied.
+/// Error (kInvalidNet) that lists all problems of the net. A net that is moved in gives its
+/// operators to the graph: large arguments are not copied.
 Graph build_graph(NetDef net, const BuildOptions& options = {});
 
 /// The net of a graph no pass has changed, operators in order.
