@@ -29,7 +29,7 @@ OpSchema shuffle_schema(const char* type, const char* input, const char* output,
   OpSchema schema(type);
   schema.doc(doc)
       .input(input)
-      .output(output)
+      .output(output, std::string("as ") + input)
       .arg("group", 1, "how many groups the channels are in")
       .arg("order", "NCHW", "NCHW: axis 1 is the channels; NHWC: the last")
       .ignored_args({"kernel"})

@@ -80,7 +80,7 @@ const RegisterOperator flatten_to_vec(
     OpSchema("FlattenToVec")
         .doc("The same elements as a vector.")
         .input("X", "not a scalar")
-        .output("Y")
+        .output("Y", "X with one axis")
         .view(0, 0)
         .infer([](const InferContext& context) {
           require_numbers(context);

@@ -103,7 +103,7 @@ OpSchema batch_gather_gradient_schema() {
       .input("data", "only its shape is used")
       .input("indices")
       .input("dY")
-      .output("dX");
+      .output("dX", "as DATA of the forward operator");
   return declare_gathering(schema)
       .arg("dense_gradient", 0, "accepted, without effect")
       .infer(infer_batch_gather_gradient)
@@ -206,7 +206,7 @@ const RegisterOperator sparse_to_dense(
         .input("indices", "int32 or int64")
         .input("values", "one part for each index")
         .optional_input("data", "only its first size is used; without it the largest index + 1")
-        .output("Y")
+        .output("Y", "rows of values where the indices say, zero elsewhere")
         .ignored_args({"dense_gradient", "axis", "match_outer", "wrap_indices"})
         .infer(infer_sparse_to_dense)
         .gradient([](GradientContext& g) {

@@ -212,7 +212,7 @@ OpSchema group_norm_schema() {
       .input("X", "image")
       .input("gamma", "one for each channel")
       .input("beta", "one for each channel")
-      .output("Y")
+      .output("Y", "as X")
       .optional_output("mean", "N x groups")
       .optional_output("inverse_deviation", "N x groups: 1 / sqrt(variance + epsilon)")
       .infer(infer_group_norm)

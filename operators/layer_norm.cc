@@ -91,7 +91,7 @@ OpSchema layer_schema() {
       .input("X")
       .optional_input("gamma", "one for each element of a row, with elementwise_affine: 1")
       .optional_input("beta", "likewise")
-      .output("Y")
+      .output("Y", "as X")
       .output("mean", "the axes before `axis`, and one of one element")
       .output("deviation", "sqrt(variance + epsilon), of that shape")
       .infer(infer_layer)
@@ -122,7 +122,7 @@ OpSchema layer_gradient_schema() {
       .optional_input("gamma")
       .output("dX")
       .optional_output("dgamma")
-      .optional_output("dbeta")
+      .optional_output("dbeta", "gradient of beta, as it")
       .infer(infer_layer_gradient)
       .no_gradient();
   return declare_layer(schema);

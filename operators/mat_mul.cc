@@ -215,7 +215,7 @@ OpSchema batch_schema() {
           "the right.")
       .input("A")
       .input("B")
-      .output("C");
+      .output("C", "the batch axes, then rows of A and columns of B");
   return declare_transposes(schema)
       .arg("broadcast", 0)
       .ignored_args({"use_scratch"})

@@ -114,7 +114,7 @@ OpSchema pad_schema() {
       .differs(
           "A reflection that is longer than the image is an error; Caffe2 reads past the image.")
       .input("X", "image with two spatial axes")
-      .output("Y")
+      .output("Y", "X with the pads around every image")
       .infer(infer_pad)
       .gradient([](GradientContext& g) { g.op("PadImageGradient", {g.dout(0)}, {g.din(0)}); });
   return declare_pads(schema);
@@ -123,7 +123,7 @@ OpSchema pad_gradient_schema() {
   OpSchema schema("PadImageGradient");
   schema.doc("For each pixel of the image, the sum of the gradients of all its copies.")
       .input("dY")
-      .output("dX")
+      .output("dX", "dY without the pads")
       .infer(infer_pad_gradient)
       .no_gradient();
   return declare_pads(schema);

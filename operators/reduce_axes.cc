@@ -138,7 +138,8 @@ struct RegisterReduce {
 
   static OpSchema forward_schema(const std::string& type, const char* doc) {
     OpSchema schema(type);
-    schema.doc(doc).input("X").output("Y");
+    schema.doc(doc).input("X").output(
+        "Y", "X with the reduced axes of size 1, or without them if keepdims is 0");
     if (kKind == ReduceKind::kMax || kKind == ReduceKind::kMin) schema.differs(kDifference);
     return declare_axes(schema)
         .infer(infer_reduce<kKind>)

@@ -156,7 +156,7 @@ struct RegisterSide {
   }
   static OpSchema forward_schema(const std::string& type, const char* doc) {
     OpSchema schema(type);
-    schema.doc(doc).input("X").output("Y");
+    schema.doc(doc).input("X").output("Y", "X without the axes that are reduced");
     return declare(schema)
         .infer(infer_side<kFront>)
         .cost([](const CostContext& context) {

@@ -18,7 +18,7 @@ OpSchema resize_schema() {
           "floor(i / scale).")
       .input("X", "image with two spatial axes")
       .optional_input("scales", "two floats, of height and width, instead of the arguments")
-      .output("Y")
+      .output("Y", "X with height and width scaled, rounded down")
       .infer(infer_resize)
       .gradient([](GradientContext& g) {
         std::vector<std::string> inputs = {g.dout(0), g.in(0)};
@@ -114,7 +114,7 @@ const RegisterOperator upsample_nearest(
     OpSchema("UpsampleNearest")
         .doc("Every pixel `scale` times along height and width, the last two axes.")
         .input("X")
-        .output("Y")
+        .output("Y", "X with height and width times scale")
         .arg("scale", 2, "a whole number")
         .infer([](const InferContext& context) {
           require_type(context, 0, FloatTypes{});

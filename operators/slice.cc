@@ -105,7 +105,7 @@ OpSchema slice_schema() {
       .input("X")
       .optional_input("starts", "int32 or int64, instead of the argument")
       .optional_input("ends")
-      .output("Y")
+      .output("Y", "the part of X from starts to ends")
       .infer(infer_slice)
       .gradient([](GradientContext& g) {
         std::vector<std::string> inputs = {g.in(0)};
@@ -120,7 +120,7 @@ OpSchema slice_gradient_schema() {
   OpSchema schema("SliceGradient");
   schema.doc("dY where X was cut out, 0 elsewhere. Inputs are X, dY or X, starts, ends, dY.")
       .repeated_input("operands", 2)
-      .output("dX")
+      .output("dX", "gradient of X, as it: zero outside of the part")
       .infer(infer_slice_gradient)
       .no_gradient();
   return declare_bounds(schema);

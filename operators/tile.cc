@@ -88,7 +88,7 @@ OpSchema tile_schema() {
   schema.doc("X several times in a row along an axis.")
       .differs("An `axis` other than 0 beside int64 tiles is an error; Caffe2 takes axis 0.")
       .input("X")
-      .output("Y");
+      .output("Y", "X repeated along the axis");
   return declare_tiles(schema).infer(infer_tile).gradient([](GradientContext& g) {
     std::vector<std::string> inputs = {g.dout(0)};
     for (int i = 1; i < g.inputs(); ++i) inputs.push_back(g.in(i));
@@ -97,7 +97,9 @@ OpSchema tile_schema() {
 }
 OpSchema tile_gradient_schema() {
   OpSchema schema("TileGradient");
-  schema.doc("The sum of the gradients of all tiles.").input("dY").output("dX");
+  schema.doc("The sum of the gradients of all tiles.")
+      .input("dY")
+      .output("dX", "dY summed over the repetitions");
   return declare_tiles(schema).infer(infer_tile_gradient).no_gradient();
 }
 const RegisterOperator tile(tile_schema());

@@ -76,7 +76,7 @@ const RegisterOperator top_k(
         .differs("A NaN has a place, below all others; in Caffe2 it has any.")
         .input("X")
         .optional_input("k", "int64, one element, instead of the argument")
-        .output("values")
+        .output("values", "X with its last axis cut to the k largest")
         .output("indices", "int64, along the axis")
         .optional_output("flat_indices", "int64, a vector: positions in all of X")
         .optional_arg("k", ArgKind::kInt)

@@ -18,7 +18,7 @@ OpSchema bilinear_schema() {
       .differs("`order` is respected; Caffe2 takes every image for NCHW.")
       .input("X", "image with two spatial axes")
       .optional_input("scales", "two floats, of height and width, instead of the arguments")
-      .output("Y")
+      .output("Y", "X with height and width scaled, rounded down")
       .infer(infer_resize)
       .gradient([](GradientContext& g) {
         std::vector<std::string> inputs = {g.dout(0), g.in(0)};
