@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct NamedAllreduce {
   std::function<bool(int p)> takes;
   std::function<size_t(int p)> time;  // steps of unsegmented messages
 };
+
+void PrintTo(const NamedAllreduce& allreduce, std::ostream* out) { *out << allreduce.name; }
 
 int block_of(int p, int rank) {
   int first = 0;
@@ -117,6 +120,20 @@ TEST_P(AllreduceSchedule, ReducesEveryElementOnceFromEveryRankToTheSameBits) {
         }
       }
     }
+  }
+}
+
+TEST_P(AllreduceSchedule, ReducesLongVectorsInManySegments) {
+  for (int p : {8, 9, 24}) {
+    if (!GetParam().takes(p)) continue;
+    const size_t count = 65537;
+    SCOPED_TRACE(call(GetParam().name, p, count, 1024));
+    const Outcome outcome =
+        simulate(all_ranks(GetParam().algorithm, p, count, 1024), operands(p, count));
+    ASSERT_EQ(outcome.error, "");
+    const auto expected = sums(p, count);
+    for (size_t i = 0; i < count; ++i) ASSERT_EQ(outcome.data[0][i].sum, expected[i]) << i;
+    for (const auto& data : outcome.data) ASSERT_TRUE(data == outcome.data[0]);
   }
 }
 
