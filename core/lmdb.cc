@@ -1,5 +1,7 @@
 #include "core/lmdb.h"
 
+#include <utility>
+
 #include <lmdb.h>
 #include <unistd.h>
 
@@ -8,10 +10,11 @@
 namespace headrace {
 namespace {
 
-/// Addresses, not memory: what a database may grow to.
-constexpr size_t kMapBytes = size_t{1} << 40;
 /// Changed pages are held in memory until their transaction ends.
 constexpr size_t kBytesPerTransaction = size_t{64} << 20;
+/// Addresses, not memory: what a database may take, doubled whenever three times what was written
+/// comes near it (pages are up to half empty).
+constexpr size_t kFirstMapBytes = size_t{1} << 30;
 
 void check(int result, const std::filesystem::path& path, const char* action) {
   if (result == 0) return;
@@ -73,7 +76,7 @@ struct LmdbWriter::Impl : Connection {
     std::filesystem::create_directory(temporary, error);
     require(!error, ErrorCode::kIo, "cannot make the folder {}: {}", temporary.string(),
             error.message());
-    check(mdb_env_set_mapsize(environment.get(), kMapBytes), path, "create");
+    check(mdb_env_set_mapsize(environment.get(), map), path, "create");
     check(mdb_env_open(environment.get(), temporary.c_str(), MDB_NOSYNC | MDB_NOLOCK, 0664), path,
           "create");
     begin(0);
@@ -86,7 +89,18 @@ struct LmdbWriter::Impl : Connection {
     std::filesystem::remove_all(temporary, ignored);
   }
 
+  /// Ends a transaction and begins the next one, in a larger map if need be.
+  void turn_over(size_t next) {
+    check(mdb_txn_commit(transaction.release()), path, "write");
+    written += std::exchange(pending, 0);
+    while (3 * (written + next + kBytesPerTransaction) > map) map *= 2;
+    check(mdb_env_set_mapsize(environment.get(), map), path, "write");
+    begin(0);
+  }
+
   std::filesystem::path temporary;
+  size_t map = kFirstMapBytes;
+  size_t written = 0;  // in transactions that have ended
   size_t pending = 0;
 };
 
@@ -99,18 +113,15 @@ void LmdbWriter::put(std::string_view key, std::string_view value) {
   require(!key.empty() && key.size() <= most, ErrorCode::kInvalidArgument,
           "a key of {} bytes cannot stand in an LMDB database, which takes 1 to {}: '{}'",
           key.size(), most, key);
+  const size_t bytes = key.size() + value.size();
+  if (impl_->pending + bytes > kBytesPerTransaction) impl_->turn_over(bytes);
   MDB_val k = as_value(key);
   MDB_val v = as_value(value);
   const int result = mdb_put(impl_->transaction.get(), impl_->database, &k, &v, MDB_NOOVERWRITE);
   require(result != MDB_KEYEXIST, ErrorCode::kInvalidArgument, "the key '{}' was written before",
           key);
   check(result, impl_->path, "write");
-  impl_->pending += value.size();
-  if (impl_->pending >= kBytesPerTransaction) {
-    check(mdb_txn_commit(impl_->transaction.release()), impl_->path, "write");
-    impl_->begin(0);
-    impl_->pending = 0;
-  }
+  impl_->pending += bytes;
 }
 
 void LmdbWriter::commit() {

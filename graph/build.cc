@@ -61,8 +61,8 @@ class Builder {
     check_arguments(op, location);
 
     const OpId id = static_cast<OpId>(graph_.ops.size());
-    const OperandNames names =
-        operand_names(def, [&](const std::string& name) { return graph_.slots.contains(name); });
+    const OperandNames names = operand_names(
+        def, net_, position, [&](const std::string& name) { return graph_.slots.contains(name); });
     for (const std::string& name : names.inputs) op.inputs.push_back(read(name, location));
     for (int i = 0; i < def.input_size(); ++i) {
       if (op.schema->is_handle_input(i)) graph_.values[op.inputs[i]].handle = true;

@@ -73,6 +73,16 @@ void collect(const NetDef& net, FreeNames& free) {
   }
 }
 
+/// What operators behind `position` read, and what leaves the net.
+std::set<std::string> read_after(const NetDef& net, int position) {
+  std::set<std::string> names(net.external_output().begin(), net.external_output().end());
+  for (int i = position + 1; i < net.op_size(); ++i) {
+    names.insert(net.op(i).input().begin(), net.op(i).input().end());
+    for (const std::string& name : free_names(net.op(i)).reads) names.insert(name);
+  }
+  return names;
+}
+
 }  // namespace
 
 OpKind control_kind(const std::string& type) {
@@ -94,7 +104,7 @@ FreeNames free_names(const OperatorDef& def) {
   return free;
 }
 
-OperandNames operand_names(const OperatorDef& def,
+OperandNames operand_names(const OperatorDef& def, const NetDef& net, int position,
                            const std::function<bool(const std::string&)>& known) {
   OperandNames names{{def.input().begin(), def.input().end()},
                      {def.output().begin(), def.output().end()}};
@@ -105,8 +115,9 @@ OperandNames operand_names(const OperatorDef& def,
     const bool made_inside = std::ranges::find(free.writes, name) != free.writes.end();
     if (known(name) || !made_inside) append_once(names.inputs, name);
   }
+  const std::set<std::string> after = read_after(net, position);
   for (const std::string& name : free.writes) {
-    if (known(name)) append_once(names.outputs, name);
+    if (known(name) || after.contains(name)) append_once(names.outputs, name);
   }
   for (const std::string& name : names.outputs) {
     if (known(name)) append_once(names.inputs, name);

@@ -27,14 +27,16 @@ FreeNames free_names(const NetDef& nested);
 /// Of all nested nets of an If or While together; nothing for another operator.
 FreeNames free_names(const OperatorDef& def);
 
-/// Names of all operands. For an If or While these are also the blobs of the net around that its
-/// nets read or write without declaring it, where `known` says which names exist outside; and since
-/// a nested net may not run, what it would have written is read as well.
+/// Names of all operands of `def`, the operator at `position` of `net` (which need not hold it any
+/// more, but all behind it). For an If or While these are also the blobs of the
+/// net around that its nets read or write without declaring it: those that exist before (`known`
+/// says which), and what is read after it or is an output of the net. Since a nested net may not
+/// run, what it would have written is read as well.
 struct OperandNames {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
 };
-OperandNames operand_names(const OperatorDef& def,
+OperandNames operand_names(const OperatorDef& def, const NetDef& net, int position,
                            const std::function<bool(const std::string&)>& known);
 
 /// The net in an argument of an If or While, null where it is absent. Its declarations of inputs

@@ -10,8 +10,9 @@ NetValues::NetValues(const NetDef& net) {
     if (!by_name_.contains(name)) add(name, kNone);
   }
   for (int position = 0; position < net.op_size(); ++position) {
-    const OperandNames names = operand_names(
-        net.op(position), [this](const std::string& name) { return by_name_.contains(name); });
+    const OperandNames names =
+        operand_names(net.op(position), net, position,
+                      [this](const std::string& name) { return by_name_.contains(name); });
     std::vector<int>& inputs = inputs_.emplace_back();
     for (const std::string& name : names.inputs) {
       int id = last(name);

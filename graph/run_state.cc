@@ -208,6 +208,8 @@ void RunState::finish() {
     const Storage storage = plan_.storage.places[output.value].storage;
     if (storage == Storage::kHandle) {
       blob = *values_[output.value].blob;
+    } else if (!tensors_[output.value].defined()) {
+      blob.reset();  // of a nested net that did not run
     } else if (!blob.is_tensor() || blob.tensor().raw() != tensors_[output.value].raw() ||
                blob.tensor().desc() != tensors_[output.value].desc()) {
       blob = tensors_[output.value];

@@ -122,6 +122,19 @@ TEST(Lmdb, IsNotReplaced) {
   expect_error(ErrorCode::kInvalidArgument, "is not replaced", [&] { create_database(name); });
 }
 
+TEST(Lmdb, GrowsWithWhatIsWritten) {
+  const TempFolder folder;
+  const DatabaseName name{"lmdb", folder / "db"};
+  const std::string value(40'000'000, 'x');  // ten of them are more than the first map allows
+  const auto writer = create_database(name);
+  for (const char key : std::string("abcdefghij")) writer->put({&key, 1}, value);
+  writer->commit();
+  const auto reader = open_database(name);
+  int records = 0;
+  for (; reader->next(); ++records) EXPECT_EQ(reader->value().size(), value.size());
+  EXPECT_EQ(records, 10);
+}
+
 TEST(Lmdb, RefusesKeysItCannotHold) {
   const TempFolder folder;
   const auto writer = create_database({"lmdb", folder / "db"});

@@ -212,6 +212,20 @@ TEST_P(NestedNodeTest, ABlobThatNoNetHasMadeIsAnError) {
   expect_error(ErrorCode::kNotFound, "'k'", [&] { session.run(); });
 }
 
+TEST_P(NestedNodeTest, WhatIsReadBehindANestedNetComesOutOfIt) {
+  // y is named by no If: only the net inside writes it, and it is an output of the net around.
+  const NetDef net =
+      parse(truth("x", "c") + control("If", "c", nested("then_net", scale("x", "y", 3))) +
+            "external_input: 'x' external_output: 'y'");
+  Session session(net, workspace, pool, options());
+  feed("x", 2);
+  session.run();
+  EXPECT_EQ(value("y"), 6);
+  feed("x", 0);
+  session.run();
+  expect_error(ErrorCode::kNotFound, [&] { value("y"); });
+}
+
 TEST_P(NestedNodeTest, AnErrorInsideNamesItsPlaceAndTheNextRunIsWhole) {
   const NetDef net =
       parse(truth("w", "c") + control("If", "c", nested("then_net", binary("Add", "x", "z", "x"))) +
