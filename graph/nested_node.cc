@@ -15,6 +15,7 @@ using graph::ValueId;
 NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& pool,
                        const RunSettings& settings)
     : plan_(plan), state_(state), op_(plan.graph.ops[node]), node_(node) {
+  for (size_t i = 0; i < op_.inputs.size(); ++i) inputs_.push_back(name_of_input(i));
   for (const std::string& name : graph::free_names(*op_.def).writes) changed_.insert(name);
   for (ValueId id : op_.outputs) {
     if (id != kNone) changed_.insert(plan.graph.values[id].name);
@@ -26,6 +27,17 @@ NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& 
     condition_ = session("cond_net", pool, settings);
     body_ = session("loop_net", pool, settings);
   }
+}
+
+/// Passes put copies in the place of operands, for another device or layout, under other names.
+std::string NestedNode::name_of_input(size_t i) const {
+  const graph::Graph& graph = plan_.graph;
+  ValueId id = op_.inputs[i];
+  while (graph.values[id].producer != kNone &&
+         graph.ops[graph.values[id].producer].position == kNone) {
+    id = graph.ops[graph.values[id].producer].inputs[0];
+  }
+  return graph.values[id].name;
 }
 
 std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool& pool,
@@ -43,8 +55,8 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
     const bool comes_out = std::ranges::any_of(op_.outputs, [&](ValueId id) {
       return id != kNone && plan_.graph.values[id].name == name;
     });
-    const bool read_again = std::ranges::find(all.reads, name) != all.reads.end() ||
-                            name == plan_.graph.values[op_.inputs[0]].name;
+    const bool read_again =
+        std::ranges::find(all.reads, name) != all.reads.end() || name == inputs_[0];
     if (comes_out || read_again) options.compile.readable.names.push_back(name);
   }
   for (const std::string& name : options.compile.readable.names) net->add_external_output(name);
@@ -82,8 +94,9 @@ void NestedNode::cancel() {
 void NestedNode::take_inputs() {
   workspace_.clear_torn();  // whatever a run that failed has left is taken away here
   for (const std::string& name : workspace_.names()) workspace_.remove(name);
-  for (ValueId id : op_.inputs) {
-    const std::string& name = plan_.graph.values[id].name;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const ValueId id = op_.inputs[i];
+    const std::string& name = inputs_[i];
     if (plan_.graph.values[id].handle) {
       workspace_.feed(name, state_.handle(id));
       continue;
@@ -95,7 +108,7 @@ void NestedNode::take_inputs() {
 }
 
 bool NestedNode::holds() const {
-  const std::string& name = plan_.graph.values[op_.inputs[0]].name;
+  const std::string& name = inputs_[0];
   const Tensor condition = workspace_.fetch(name);
   require(condition.dtype() == DType::kBool && condition.numel() == 1, ErrorCode::kTypeMismatch,
           "the condition '{}' must be one bool, found {}", name, condition.desc().to_string());

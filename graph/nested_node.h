@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/thread_pool.h"
 #include "core/workspace.h"
@@ -29,6 +30,7 @@ class NestedNode {
  private:
   std::unique_ptr<Session> session(const std::string& arg, ThreadPool& pool,
                                    const RunSettings& settings);
+  std::string name_of_input(size_t i) const;
   void take_inputs();
   void give_outputs();
   /// The condition as it stands in the nested workspace.
@@ -40,7 +42,8 @@ class NestedNode {
   const graph::Op& op_;
   const int node_;
   Workspace workspace_;
-  std::set<std::string> changed_;  // names that the nested nets may write, or that come out
+  std::vector<std::string> inputs_;  // what the nested nets call them
+  std::set<std::string> changed_;    // names that the nested nets may write, or that come out
   std::unique_ptr<Session> condition_;
   std::unique_ptr<Session> body_;
   std::unique_ptr<Session> otherwise_;

@@ -201,7 +201,7 @@ class TransposeGradient final : public Kernel {
       : dbias_(prepare.args.flag("no_bias") ? -1 : 1),
         dx_(dbias_ < 0 ? 1 : 2),
         bias_(ChannelRows::of(problem.shape.x, problem.channels_last), problem.width) {
-    if (!prepare.wants(dbias_)) dbias_ = -1;
+    if (dbias_ >= 0 && !prepare.wants(dbias_)) dbias_ = -1;
     if (!prepare.wants(dx_)) dx_ = -1;
     if (dbias_ >= 0) scratch_ = bias_.scratch_bytes();
     if (is_empty(problem.shape)) return;

@@ -226,6 +226,23 @@ TEST_P(NestedNodeTest, WhatIsReadBehindANestedNetComesOutOfIt) {
   expect_error(ErrorCode::kNotFound, [&] { value("y"); });
 }
 
+TEST_P(NestedNodeTest, ImagesKeepTheirNamesInWhateverOrderTheyAreStored) {
+  // The pool stores its image channels-last; the nested net reads it in logical order.
+  const NetDef net = parse(
+      "op { type: 'MaxPool' input: 'x' output: 'p' arg { name: 'kernel' i: 2 } "
+      "arg { name: 'stride' i: 2 } } " +
+      control("If", "c", nested("then_net", scale("p", "y", 10))) +
+      "external_input: 'x' external_input: 'c' external_output: 'y'");
+  Tensor image({1, 2, 2, 2}, DType::kFloat32);
+  for (int i = 0; i < 8; ++i) image.data<float>()[i] = static_cast<float>(i);
+  workspace.feed("x", image);
+  workspace.feed("c", Tensor::from<bool>({1}, {true}));
+  Session(net, workspace, pool, options()).run();
+  const Tensor y = workspace.fetch("y");
+  EXPECT_EQ(y.data<float>()[0], 30);
+  EXPECT_EQ(y.data<float>()[1], 70);
+}
+
 TEST_P(NestedNodeTest, AnErrorInsideNamesItsPlaceAndTheNextRunIsWhole) {
   const NetDef net =
       parse(truth("w", "c") + control("If", "c", nested("then_net", binary("Add", "x", "z", "x"))) +
