@@ -7,6 +7,7 @@
 #include "operators/checks.h"
 #include "operators/conv_shape.h"
 #include "operators/dnnl/convolution.h"
+#include "operators/zero_output.h"
 
 namespace headrace {
 namespace {
@@ -86,24 +87,18 @@ class ConvGradientKernel final : public Kernel {
       filter_->run(op.input<float>(at_.x), dy, op.output<float>(at_.dfilter),
                    at_.dbias >= 0 ? op.output<float>(at_.dbias) : nullptr, op.scratch);
     } else {
-      fill_zero(op, at_.dfilter);
+      zero_output(op, at_.dfilter);
     }
     if (bias_) bias_->run(dy, op.output<float>(at_.dbias), op.scratch);
     if (data_) {
       data_->run(op.input<float>(at_.filter), dy, op.output<float>(at_.dx), op.scratch);
     } else {
-      fill_zero(op, at_.dx);
+      zero_output(op, at_.dx);
     }
   }
   size_t scratch_bytes() const override { return scratch_; }
 
  private:
-  /// The gradient through an empty image.
-  static void fill_zero(OpContext& op, int output) {
-    if (output < 0) return;
-    std::fill_n(op.output<float>(output), op.output_desc(output).shape.numel(), 0.0f);
-  }
-
   Positions at_;
   std::optional<ConvBackwardFilter> filter_;
   std::optional<BiasGradient> bias_;

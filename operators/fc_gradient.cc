@@ -6,6 +6,7 @@
 #include "operators/checks.h"
 #include "operators/dnnl/matrix_product.h"
 #include "operators/fc_shape.h"
+#include "operators/zero_output.h"
 
 namespace headrace {
 namespace {
@@ -60,7 +61,7 @@ class FcGradientKernel final : public Kernel {
     if (dw_) {
       dw_->run(dy, op.input<float>(at_.x), nullptr, op.output<float>(at_.dw), op.scratch);
     } else {
-      fill_zero(op, at_.dw);
+      zero_output(op, at_.dw);
     }
     if (db_) {
       db_->run(
@@ -72,18 +73,12 @@ class FcGradientKernel final : public Kernel {
     if (dx_) {
       dx_->run(dy, op.input<float>(at_.w), nullptr, op.output<float>(at_.dx), op.scratch);
     } else {
-      fill_zero(op, at_.dx);
+      zero_output(op, at_.dx);
     }
   }
   size_t scratch_bytes() const override { return scratch_; }
 
  private:
-  /// The gradient through a product without elements.
-  static void fill_zero(OpContext& op, int output) {
-    if (output < 0) return;
-    std::fill_n(op.output<float>(output), op.output_desc(output).shape.numel(), 0.0f);
-  }
-
   Positions at_;
   std::optional<MatrixProduct> dw_;
   std::optional<ChannelSums<float, 1>> db_;
