@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ class DatabaseReader {
   /// Views that are valid until next().
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
+  /// Size of the whole database. Nothing in it has more elements than that, whatever it claims.
+  virtual uint64_t bytes() const = 0;
 };
 
 /// Writes a database; without commit() nothing is left. Not thread-safe.

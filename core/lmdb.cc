@@ -143,6 +143,7 @@ struct LmdbReader::Impl : Connection {
     const unsigned flags = MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS | (folder ? 0U : MDB_NOSUBDIR);
     check(mdb_env_open(environment.get(), path.c_str(), flags, 0), path, "open");
     check_size(file);
+    bytes = std::filesystem::file_size(file);
     begin(MDB_RDONLY);
     MDB_cursor* made = nullptr;
     check(mdb_cursor_open(transaction.get(), database, &made), path, "read");
@@ -156,11 +157,12 @@ struct LmdbReader::Impl : Connection {
     check(mdb_env_info(environment.get(), &info), path, "open");
     check(mdb_env_stat(environment.get(), &stat), path, "open");
     const auto wanted = (static_cast<uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
-    const auto found = std::filesystem::file_size(file);
+    const uint64_t found = std::filesystem::file_size(file);
     require(found >= wanted, ErrorCode::kCorrupt,
             "{} is truncated: it has {} bytes and should have {}", file.string(), found, wanted);
   }
 
+  uint64_t bytes = 0;
   Cursor cursor;  // ends before its transaction
   MDB_val key{};
   MDB_val value{};
@@ -179,5 +181,6 @@ bool LmdbReader::next() {
 
 std::string_view LmdbReader::key() const { return as_text(impl_->key); }
 std::string_view LmdbReader::value() const { return as_text(impl_->value); }
+uint64_t LmdbReader::bytes() const { return impl_->bytes; }
 
 }  // namespace headrace

@@ -37,6 +37,7 @@ class LmdbReader : public DatabaseReader {
   bool next() override;
   std::string_view key() const override;
   std::string_view value() const override;
+  uint64_t bytes() const override;
 
  private:
   struct Impl;

@@ -40,6 +40,7 @@ class MiniDbReader : public DatabaseReader {
   /// Views into the file.
   std::string_view key() const override { return key_; }
   std::string_view value() const override { return value_; }
+  uint64_t bytes() const override { return content_.size(); }
 
  private:
   std::optional<FileBytes> file_;

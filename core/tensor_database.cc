@@ -46,7 +46,7 @@ void TensorCollector::read(DatabaseReader& reader, const std::string& where,
     const std::string name = name_of(name_in_key(reader.key()));
     if (name.empty()) continue;
     try {
-      add(name, reader.value());
+      add(name, reader.value(), reader.bytes());
     } catch (Error& error) {
       error.on_blob(name).caused_by(fmt::format("record '{}' of {}", reader.key(), where));
       throw;
@@ -54,7 +54,8 @@ void TensorCollector::read(DatabaseReader& reader, const std::string& where,
   }
 }
 
-void TensorCollector::add(const std::string& name, std::string_view record) {
+void TensorCollector::add(const std::string& name, std::string_view record,
+                          uint64_t most_elements) {
   BlobProto blob;
   require(blob.ParseFromArray(record.data(), static_cast<int>(record.size())), ErrorCode::kCorrupt,
           "the record is no BlobProto");
@@ -62,6 +63,9 @@ void TensorCollector::add(const std::string& name, std::string_view record) {
           "the record holds a blob of type '{}'; only tensors can be loaded", blob.type());
   Arriving& arriving = arriving_[name];
   const TensorDesc desc = desc_of(blob.tensor());
+  require(static_cast<uint64_t>(desc.shape.numel()) <= most_elements, ErrorCode::kCorrupt,
+          "the record is of a tensor {}, and the whole database has {} bytes", desc.to_string(),
+          most_elements);
   if (!arriving.tensor.defined()) arriving.tensor = Tensor(desc.shape, desc.dtype);
   require(arriving.tensor.desc() == desc, ErrorCode::kCorrupt,
           "a chunk is of {}, the one before of {}", desc.to_string(),

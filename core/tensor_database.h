@@ -42,7 +42,7 @@ class TensorCollector {
     Tensor tensor;
     std::vector<Segment> segments;
   };
-  void add(const std::string& name, std::string_view record);
+  void add(const std::string& name, std::string_view record, uint64_t most_elements);
   static void check_complete(const std::string& name, Arriving& arriving);
 
   std::map<std::string, Arriving> arriving_;

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/proto/net.pb.h"
+#include "core/proto/tensor_proto.h"
 #include "core/tensor_database.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
@@ -113,6 +115,21 @@ TEST_P(DatabaseTest, ATensorWithAMissingChunkIsDamage) {
   TensorCollector collector;
   collector.read(*open_database(name()), "db", [](std::string_view n) { return std::string(n); });
   expect_error(ErrorCode::kCorrupt, "no record for elements [2, 4)", [&] { collector.finish(); });
+}
+
+TEST_P(DatabaseTest, ATensorThatCannotBeThereTakesNoMemory) {
+  // One chunk of a tensor that claims 2^59 elements.
+  BlobProto blob;
+  blob.set_type("Tensor");
+  assign(*blob.mutable_tensor(), Tensor::from<float>({1}, {1}));
+  blob.mutable_tensor()->set_dims(0, int64_t{1} << 59);
+  blob.mutable_tensor()->mutable_segment()->set_begin(0);
+  blob.mutable_tensor()->mutable_segment()->set_end(1);
+  write({{"t#%0", blob.SerializeAsString()}});
+  TensorCollector collector;
+  expect_error(ErrorCode::kCorrupt, "and the whole database has", [&] {
+    collector.read(*open_database(name()), "db", [](std::string_view n) { return std::string(n); });
+  });
 }
 
 TEST(Lmdb, IsNotReplaced) {
