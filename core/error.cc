@@ -28,6 +28,10 @@ std::string_view name_of(ErrorCode code) {
       return "invalid state";
     case ErrorCode::kCancelled:
       return "cancelled";
+    case ErrorCode::kTimeout:
+      return "deadline passed";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
     case ErrorCode::kInternal:
       return "internal error";
   }

@@ -23,6 +23,8 @@ enum class ErrorCode {
   kNumeric,          // NaN or infinity where a finite number is required, label out of range
   kState,            // called at the wrong time (torn workspace, lease held, already running)
   kCancelled,        // the caller asked to stop
+  kTimeout,          // a deadline passed
+  kUnavailable,      // another process or machine has gone, refuses, or cannot be reached
   kInternal,         // a broken invariant of headrace itself
 };
 
