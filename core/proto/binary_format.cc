@@ -10,6 +10,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/message.h>
 
+#include "core/allocator.h"
 #include "core/proto/net_io.h"
 #include "core/proto/weights.h"
 
@@ -109,6 +110,11 @@ class Reader {
                                : *reflection->MutableMessage(&message, &field);
   }
 
+  static void reserve_more(google::protobuf::RepeatedField<float>& list, size_t count) {
+    list.Reserve(list.size() + static_cast<int>(count));
+    prefer_huge_pages(list.mutable_data() + list.size(), count * sizeof(float));
+  }
+
   // Appends the numbers of unpacked fields that follow each other, each behind its tag of one byte;
   // at least one. Returns what comes after them.
   std::string_view read_unpacked(std::string_view rest,
@@ -116,7 +122,7 @@ class Reader {
     constexpr size_t kRecord = 1 + sizeof(float);
     const char tag = rest.front();
     // Most likely nothing else follows. Memory that is not used is not touched either.
-    list.Reserve(list.size() + static_cast<int>(rest.size() / kRecord));
+    reserve_more(list, rest.size() / kRecord);
     while (true) {
       const size_t most = std::min(rest.size(), std::max(piece_, kRecord)) / kRecord;
       size_t count = 0;
@@ -134,7 +140,7 @@ class Reader {
 
   bool read_packed(std::string_view bytes, google::protobuf::RepeatedField<float>& list) {
     if (bytes.size() % sizeof(float) != 0) return false;
-    list.Reserve(list.size() + static_cast<int>(bytes.size() / sizeof(float)));
+    reserve_more(list, bytes.size() / sizeof(float));
     while (!bytes.empty()) {
       const size_t count = std::min(bytes.size(), std::max(piece_, sizeof(float))) / sizeof(float);
       std::memcpy(list.AddNAlreadyReserved(static_cast<int>(count)), bytes.data(),

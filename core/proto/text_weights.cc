@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "core/allocator.h"
 #include "core/proto/weights.h"
 
 namespace headrace {
@@ -178,6 +179,7 @@ class Restorer {
     if (size == 0) return;
     Floats whole;
     whole.Reserve(left.size() + static_cast<int>(size));
+    prefer_huge_pages(whole.mutable_data(), whole.Capacity() * sizeof(float));
     for (int i = 0; i < left.size(); ++i) {
       whole.Add(left[i]);
       if (lists[i] == nullptr) continue;

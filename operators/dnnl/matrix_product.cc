@@ -1,6 +1,7 @@
 #include "operators/dnnl/matrix_product.h"
 
 #include "operators/dnnl/describe.h"
+#include "operators/few_rows.h"
 
 namespace headrace {
 namespace {
@@ -11,7 +12,10 @@ dnnl::memory::desc matrix_desc(int64_t rows, int64_t columns, bool transposed) {
 
 }  // namespace
 
-MatrixProduct::MatrixProduct(const Problem& problem) {
+MatrixProduct::MatrixProduct(const Problem& problem)
+    : problem_(problem),
+      few_rows_(problem.m <= kFewRows && !problem.transpose_a && problem.transpose_b) {
+  if (few_rows_) return;
   make_at_width(problem.width, "a matrix product", [&] {
     const auto a = matrix_desc(problem.m, problem.k, problem.transpose_a);
     const auto b = matrix_desc(problem.k, problem.n, problem.transpose_b);
@@ -32,6 +36,11 @@ MatrixProduct::MatrixProduct(const Problem& problem) {
 
 void MatrixProduct::run(const float* a, const float* b, const float* bias, float* c,
                         void* scratch) const {
+  if (few_rows_) {
+    few_rows_product(problem_.m, problem_.k, problem_.n, a, b, problem_.bias ? bias : nullptr, c,
+                     problem_.width);
+    return;
+  }
   product_.run({{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, c}},
                scratch);
 }

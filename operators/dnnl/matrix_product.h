@@ -29,6 +29,8 @@ class MatrixProduct {
   void run(const float* a, const float* b, const float* bias, float* c, void* scratch) const;
 
  private:
+  Problem problem_;
+  bool few_rows_;
   Primitive product_;
 };
 
