@@ -1,9 +1,9 @@
 #include "core/allocator.h"
 
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <cstring>
+
+#include <sys/mman.h>
 
 #include "core/device_backend.h"
 #include "core/error.h"

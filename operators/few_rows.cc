@@ -6,9 +6,9 @@
 namespace headrace {
 namespace {
 
-constexpr int kStreams = 4;        // rows of B that are read side by side
-constexpr int64_t kLanes = 16;     // partial sums per element of C
-constexpr int64_t kAhead = 2048;   // bytes: what is fetched early, across the end of a page
+constexpr int kStreams = 4;       // rows of B that are read side by side
+constexpr int64_t kLanes = 16;    // partial sums per element of C
+constexpr int64_t kAhead = 2048;  // bytes: what is fetched early, across the end of a page
 
 /// M rows of A times R rows of B.
 template <int M, int R>
@@ -59,7 +59,6 @@ void rows(int64_t k, int64_t n, const float* a, const float* b, const float* bia
 
 void few_rows_product(int64_t m, int64_t k, int64_t n, const float* a, const float* b,
                       const float* bias, float* c, int width) {
-  
   require(m == 1 || m == 2, ErrorCode::kInternal, "a product of few rows has 1 or 2, not {}", m);
   if (m == 1) {
     rows<1>(k, n, a, b, bias, c, width);
