@@ -1,0 +1,608 @@
+#include "comm/group.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "comm/diagnosis.h"
+#include "comm/flight_recorder.h"
+#include "comm/progress.h"
+#include "core/atomic_file.h"
+#include "core/error.h"
+
+namespace headrace::comm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kLongestSleep = std::chrono::milliseconds(100);
+constexpr size_t kMostPrograms = 4096;
+
+Clock::duration seconds(double value) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
+}
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+int cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
+  return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
+}
+
+bool same_shape(const Collective& a, const Collective& b) {
+  return a.kind == b.kind && a.algorithm == b.algorithm && a.reduction == b.reduction &&
+         a.dtype == b.dtype && a.wire == b.wire && a.root == b.root && a.count == b.count &&
+         a.segment == b.segment;
+}
+
+}  // namespace
+
+/// Three kinds of threads meet here: those that start collectives, those that wait for one, and
+/// the group's own, which waits for all where nobody else does.
+///
+/// `mutex_` guards what is queued and the failure, for moments. The right to move messages is
+/// `driving_`; it is only ever tried for, so that nobody waits for a thread that moves bytes, and
+/// whoever was refused leaves a note in `again_`. At most one thread sleeps on the transport,
+/// `sleeper_`; other waiting threads sleep on `turn_`, and take its place.
+class Group::Impl final : public TransportListener {
+ public:
+  Impl(std::unique_ptr<Transport> transport, GroupOptions options)
+      : options_(std::move(options)),
+        transport_(std::move(transport)),
+        recorder_(transport_->rank()),
+        diagnosis_(transport_->size()) {
+    require(options_.concurrent > 0 && options_.concurrent <= transport_->lanes(),
+            ErrorCode::kInvalidArgument,
+            "a group that has {} collectives under way at once takes as many lanes; there are {}",
+            options_.concurrent, transport_->lanes());
+    require(options_.timeout > 0, ErrorCode::kInvalidArgument,
+            "the timeout of a group is more than 0 seconds, not {}", options_.timeout);
+    slots_ = std::vector<Slot>(static_cast<size_t>(options_.concurrent));
+    queue_.resize(64);
+    int spin = options_.spin_us;
+    if (spin < 0) spin = transport_->ranks_on_host() > cores() ? 0 : 200;
+    spin_ = std::chrono::microseconds(spin);
+    transport_->listen(*this);
+    thread_ = std::thread([this] { serve(); });
+  }
+
+  ~Impl() override {
+    bool unfinished = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+      unfinished = unfinished_ > 0;
+    }
+    if (unfinished) {
+      fail({ErrorCode::kCancelled, rank(), fmt::format("rank {} gave the group up", rank())}, true);
+    }
+    transport_->wake();
+    idler_.notify_one();
+    turn_.notify_all();
+    thread_.join();
+    transport_.reset();
+  }
+
+  int rank() const { return transport_->rank(); }
+  Transport& transport() const { return *transport_; }
+  const GroupOptions& options() const { return options_; }
+  bool busy() const { return unfinished_.load() > 0; }
+
+  uint64_t reserve(uint64_t count) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(reserved_, reserved_ + count);
+  }
+
+  Choice choice(const Collective& collective) const {
+    const int size = transport_->size();
+    return options_.choose ? options_.choose(collective, size) : default_choice(collective, size);
+  }
+
+  void start(const Collective& given, Completion done) {
+    validate(given, transport_->size());
+    std::exception_ptr failed;
+    {
+      std::unique_lock lock(mutex_);
+      Queued queued{.collective = given, .done = done};
+      queued.program = program(queued.collective);
+      if (failure_) {
+        failed = error(failure_->reason);
+      } else {
+        submit(std::move(queued));
+      }
+    }
+    if (failed) return done(failed);
+    again_.store(true);
+    drive();
+    if (waiting_.load() == 0 && busy()) wake_thread();
+  }
+
+  void run(const Collective& collective) {
+    Waiter waiter{.group = this, .thread = std::this_thread::get_id()};
+    ++waiting_;
+    try {
+      start(collective, {Waiter::end, &waiter, 0});
+      wait_for(waiter);
+    } catch (...) {
+      --waiting_;
+      throw;
+    }
+    --waiting_;
+    if (busy()) wake_thread();
+    if (waiter.error) std::rethrow_exception(waiter.error);
+  }
+
+  /// Moves messages, unless another thread does. True if anything moved.
+  bool drive(int rounds = std::numeric_limits<int>::max()) {
+    bool moved = false;
+    while (!driving_.exchange(true)) {
+      again_.store(false);
+      Finished finished;
+      moved |= work(finished, rounds);
+      driving_.store(false);
+      finished.report();
+      if (dump_.exchange(false)) dump();
+      if (!again_.load()) break;
+    }
+    return moved;
+  }
+
+  void abort(const std::string& reason) {
+    fail({ErrorCode::kCancelled, rank(), fmt::format("rank {} aborted: {}", rank(), reason)}, true);
+  }
+
+  void check() const {
+    const std::lock_guard lock(mutex_);
+    if (failure_) std::rethrow_exception(error(failure_->reason));
+  }
+
+  std::string flight_record() const {
+    std::string failure;
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_) failure = failure_->reason;
+    }
+    return recorder_.json(failure);
+  }
+
+  // What the transport reports.
+  void failed(const Failure& failure) override { fail(failure, false); }
+
+  void mismatched(const Message& expected, const std::string& found) override {
+    const std::string ours = recorder_.describe(expected.op);
+    if (!diagnosis_.begin_mismatch(expected, found, ours, rank())) return;
+    transport_->ask(expected.peer, expected.op);
+  }
+
+  std::string describe_op(uint32_t op) override { return recorder_.describe(op); }
+
+  void described(int peer, uint32_t op, const std::string& description) override {
+    if (auto failure = diagnosis_.answered(peer, op, description)) fail(*failure, true);
+  }
+
+ private:
+  struct Slot {
+    bool active = false;
+    uint64_t ticket = 0;
+    Collective collective;
+    Progress progress;
+    Completion done;
+    Clock::time_point deadline;
+  };
+
+  struct Queued {
+    bool present = false;
+    Collective collective;
+    std::shared_ptr<const Program> program;
+    Completion done;
+    Clock::time_point since;
+  };
+
+  /// A thread in run().
+  struct Waiter {
+    Impl* group = nullptr;
+    std::thread::id thread;
+    std::atomic<bool> done{false};
+    std::exception_ptr error;
+
+    static void end(void* self, int, std::exception_ptr error) {
+      auto& mine = *static_cast<Waiter*>(self);
+      if (std::this_thread::get_id() == mine.thread) {
+        mine.error = std::move(error);
+        mine.done.store(true, std::memory_order_release);
+        return;
+      }
+      // Under the lock: once it sees `done`, the waiter may be gone.
+      Impl& group = *mine.group;
+      const std::lock_guard lock(group.mutex_);
+      mine.error = std::move(error);
+      mine.done.store(true, std::memory_order_release);
+      if (group.sleeper_ == &mine) {
+        group.transport_->wake();
+      } else {
+        group.turn_.notify_all();
+      }
+    }
+  };
+
+  /// What has ended, to be reported when no lock is held.
+  struct Finished {
+    std::array<std::pair<Completion, std::exception_ptr>, 16> first;
+    size_t count = 0;
+    std::deque<std::pair<Completion, std::exception_ptr>> more;
+
+    void add(Completion done, std::exception_ptr error) {
+      if (count < first.size()) {
+        first[count++] = {done, std::move(error)};
+      } else {
+        more.emplace_back(done, std::move(error));
+      }
+    }
+    void report() {
+      for (size_t i = 0; i < count; ++i) first[i].first(std::move(first[i].second));
+      for (auto& [done, error] : more) done(std::move(error));
+    }
+  };
+
+  /// Fills in what is chosen, and finds or makes the program. Under the lock.
+  std::shared_ptr<const Program> program(Collective& c) {
+    int ranks_per_host = options_.ranks_per_host;
+    if (c.algorithm == Algorithm::kChoose || c.segment == 0) {
+      const Choice chosen = choice(c);
+      if (c.algorithm == Algorithm::kChoose) {
+        c.algorithm = chosen.algorithm;
+        if (chosen.algorithm == Algorithm::kTwoLevel) ranks_per_host = chosen.ranks_per_host;
+      }
+      if (c.segment == 0) c.segment = chosen.segment;
+    }
+    const uint64_t key = signature_of(c, transport_->size(), ranks_per_host);
+    const auto found = programs_.find(key);
+    if (found != programs_.end() && same_shape(found->second->collective, c)) return found->second;
+    if (programs_.size() >= kMostPrograms) programs_.clear();
+    auto made = make_program(c, {transport_->rank(), transport_->size()}, ranks_per_host);
+    programs_[key] = made;
+    return made;
+  }
+
+  /// Puts a collective into its place in the queue. Under the lock.
+  void submit(Queued queued) {
+    uint64_t ticket = queued.collective.ticket;
+    if (ticket == kNextTicket) {
+      ticket = reserved_++;
+    } else {
+      require(ticket < reserved_, ErrorCode::kInvalidArgument,
+              "{}: ticket {} was not reserved (the next one is {})", describe(queued.collective),
+              ticket, reserved_);
+    }
+    const bool used = ticket < next_ || (ticket - next_ < queue_.size() && place(ticket).present);
+    require(!used, ErrorCode::kInvalidArgument, "{}: ticket {} was used before",
+            describe(queued.collective), ticket);
+    while (ticket - next_ >= queue_.size()) grow();
+    queued.collective.ticket = ticket;
+    queued.present = true;
+    queued.since = Clock::now();
+    recorder_.submitted(queued.collective, ticket);
+    place(ticket) = std::move(queued);
+    ++unfinished_;
+  }
+
+  Queued& place(uint64_t ticket) { return queue_[ticket & (queue_.size() - 1)]; }
+
+  void grow() {
+    std::vector<Queued> larger(queue_.size() * 2);
+    for (uint64_t ticket = next_; ticket < next_ + queue_.size(); ++ticket) {
+      larger[ticket & (larger.size() - 1)] = std::move(place(ticket));
+    }
+    queue_ = std::move(larger);
+  }
+
+  /// Starts what may be started.
+  void admit() {
+    const std::lock_guard lock(mutex_);
+    while (!failure_) {
+      Queued& queued = place(next_);
+      Slot& slot = slots_[next_ % slots_.size()];
+      if (!queued.present || slot.active) return;
+      slot.active = true;
+      slot.ticket = next_;
+      slot.collective = queued.collective;
+      slot.done = queued.done;
+      const double timeout =
+          slot.collective.timeout > 0 ? slot.collective.timeout : options_.timeout;
+      slot.deadline = Clock::now() + seconds(timeout);
+      const int lanes = transport_->lanes() / static_cast<int>(slots_.size());
+      recorder_.started(next_, queued.program->steps.size());
+      slot.progress.begin(std::move(queued.program), slot.collective, static_cast<uint32_t>(next_),
+                          static_cast<int>(next_ % slots_.size()) * lanes, lanes);
+      queued.present = false;
+      ++next_;
+    }
+  }
+
+  /// Runs the collectives under way until nothing moves, one ends, or for `rounds`. True if
+  /// anything moved.
+  bool work(Finished& finished, int rounds) {
+    bool any = false;
+    for (int round = 0; round < rounds; ++round) {
+      if (failing_.load(std::memory_order_acquire)) {
+        end_all(finished);
+        return true;
+      }
+      admit();
+      bool moved = false;
+      for (Slot& slot : slots_) {
+        if (!slot.active) continue;
+        const uint32_t before = slot.progress.step();
+        const bool ended = slot.progress.advance(*transport_);
+        moved |= ended || slot.progress.step() != before;
+        if (!ended) continue;
+        recorder_.ended(slot.ticket, slot.progress.step(), false);
+        finished.add(slot.done, nullptr);
+        slot.active = false;
+        --unfinished_;
+      }
+      if (finished.count > 0) {
+        if (unfinished_.load() > 0) again_.store(true);  // the next ticket may start
+        return true;
+      }
+      moved |= transport_->poll();
+      if (!moved) break;
+      any = true;
+    }
+    return any;
+  }
+
+  /// Ends everything with the failure.
+  void end_all(Finished& finished) {
+    if (!cancelled_) {
+      cancelled_ = true;
+      transport_->cancel();
+      dump_.store(true);
+    }
+    const std::lock_guard lock(mutex_);
+    for (Slot& slot : slots_) {
+      if (!slot.active) continue;
+      finished.add(slot.done, error(failure_->reason, &slot));
+      recorder_.ended(slot.ticket, slot.progress.step(), true);
+      slot.active = false;
+      --unfinished_;
+    }
+    for (Queued& queued : queue_) {
+      if (!queued.present) continue;
+      finished.add(queued.done, error(fmt::format("{} was not started: {}",
+                                                  describe(queued.collective), failure_->reason)));
+      recorder_.ended(queued.collective.ticket, 0, true);
+      queued.present = false;
+      --unfinished_;
+    }
+  }
+
+  /// Under the lock.
+  std::exception_ptr error(const std::string& reason, const Slot* slot = nullptr) const {
+    std::string text = reason;
+    if (slot != nullptr) {
+      const auto wait = slot->progress.waits_for();
+      text = fmt::format("{} (training step {}, ticket {}) failed in step {} of {}",
+                         describe(slot->collective), slot->collective.step, slot->ticket,
+                         slot->progress.step(), slot->progress.program().steps.size());
+      if (wait.peer >= 0) {
+        text += fmt::format(", {} rank {}, {} of {} bytes done",
+                            wait.sending ? "sending to" : "receiving from", wait.peer, wait.moved,
+                            wait.bytes);
+      }
+      text += ": " + reason;
+    }
+    return std::make_exception_ptr(Error(failure_->code, text).on_rank(rank()));
+  }
+
+  /// The first failure ends the group, here and, if it is `ours`, everywhere.
+  void fail(const Failure& failure, bool ours) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_) return;
+      failure_ = failure;
+      failing_.store(true, std::memory_order_release);
+    }
+    if (ours) transport_->tell(failure);
+    again_.store(true);
+    drive();
+    transport_->wake();
+    turn_.notify_all();
+  }
+
+  void dump() {
+    if (options_.flight_folder.empty()) return;
+    const auto path =
+        options_.flight_folder / fmt::format("headrace-rank{}-collectives.json", rank());
+    try {
+      AtomicFile file(path);
+      file.write(flight_record());
+      file.commit();
+    } catch (const std::exception& error) {
+      fmt::print(stderr, "rank {}: the record of the last collectives is lost: {}\n", rank(),
+                 error.what());
+    }
+  }
+
+  /// What only has to be seen now and then: deadlines, and how far everything is.
+  void look_after(Clock::time_point now) {
+    if (auto failure = diagnosis_.expired(now)) return fail(*failure, true);
+    if (driving_.exchange(true)) return;
+    bool late = false;
+    uint32_t op = 0;
+    std::string what;
+    for (const Slot& slot : slots_) {
+      if (!slot.active) continue;
+      recorder_.waits(slot.ticket, slot.progress.step(), slot.progress.waits_for());
+      if (!late && now >= slot.deadline) {
+        late = true;
+        op = static_cast<uint32_t>(slot.ticket);
+        what =
+            fmt::format("{} (training step {}) did not end in {:g} s", describe(slot.collective),
+                        slot.collective.step,
+                        slot.collective.timeout > 0 ? slot.collective.timeout : options_.timeout);
+      }
+    }
+    driving_.store(false);
+    if (again_.load()) drive();
+    if (!late) late = queue_is_stuck(now, op, what);
+    if (!late || !diagnosis_.begin_timeout(op, what, recorder_.describe(op), rank(), now)) return;
+    for (int peer = 0; peer < transport_->size(); ++peer) {
+      if (peer != rank()) transport_->ask(peer, op);
+    }
+  }
+
+  bool queue_is_stuck(Clock::time_point now, uint32_t& op, std::string& what) {
+    const std::lock_guard lock(mutex_);
+    if (place(next_).present || unfinished_.load() == 0) return false;
+    for (const Slot& slot : slots_) {
+      if (slot.active) return false;
+    }
+    for (const Queued& queued : queue_) {
+      if (!queued.present || now - queued.since < seconds(options_.timeout)) continue;
+      op = static_cast<uint32_t>(next_);
+      what =
+          fmt::format("{} has waited for {:g} s for its turn, because ticket {} was never started",
+                      describe(queued.collective), options_.timeout, next_);
+      return true;
+    }
+    return false;
+  }
+
+  void wait_for(Waiter& waiter) {
+    auto moved_at = Clock::now();
+    while (!waiter.done.load(std::memory_order_acquire)) {
+      const bool moved = drive();
+      if (waiter.done.load(std::memory_order_acquire)) return;
+      const auto now = Clock::now();
+      if (moved) {
+        moved_at = now;
+      } else if (now - moved_at < spin_) {
+        relax();
+      } else {
+        sleep(&waiter, [&] { return waiter.done.load(std::memory_order_acquire); });
+        moved_at = Clock::now();
+      }
+    }
+  }
+
+  /// Sleeps once: on the transport, or until another thread has given that place up.
+  template <typename Done>
+  void sleep(const void* who, Done done) {
+    std::unique_lock lock(mutex_);
+    if (done()) return;
+    if (sleeper_ != nullptr) {
+      if (sleeper_ == this && who != this) transport_->wake();  // the group's own thread steps back
+      turn_.wait(lock);
+      return;
+    }
+    sleeper_ = who;
+    lock.unlock();
+    again_.store(true);
+    if (!drive() && !done()) {
+      const auto now = Clock::now();
+      look_after(now);
+      transport_->wait(std::min(now + kLongestSleep, diagnosis_.until()));
+    }
+    lock.lock();
+    sleeper_ = nullptr;
+    lock.unlock();
+    turn_.notify_all();
+  }
+
+  /// The group's own thread.
+  void serve() {
+    while (true) {
+      {
+        std::unique_lock lock(mutex_);
+        idle_ = true;
+        idler_.wait(lock, [&] {
+          return stop_ || (unfinished_.load() > 0 && waiting_.load() == 0 && sleeper_ == nullptr);
+        });
+        idle_ = false;
+        if (stop_) return;
+      }
+      while (busy() && waiting_.load() == 0) {
+        sleep(this, [&] { return !busy() || waiting_.load() > 0; });
+      }
+    }
+  }
+
+  void wake_thread() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_) return;
+    }
+    idler_.notify_one();
+  }
+
+  const GroupOptions options_;
+  std::unique_ptr<Transport> transport_;
+  FlightRecorder recorder_;
+  Diagnosis diagnosis_;
+  Clock::duration spin_{};
+
+  mutable std::mutex mutex_;
+  std::condition_variable turn_;   // to sleep on the transport
+  std::condition_variable idler_;  // the group's own thread
+  uint64_t reserved_ = 0;
+  uint64_t next_ = 0;          // ticket to be started next
+  std::vector<Queued> queue_;  // by ticket, from next_ on; a power of two of them
+  std::unordered_map<uint64_t, std::shared_ptr<const Program>> programs_;
+  std::optional<Failure> failure_;
+  const void* sleeper_ = nullptr;
+  bool idle_ = false;
+  bool stop_ = false;
+
+  std::atomic<bool> failing_{false};
+  std::atomic<int> unfinished_{0};
+  std::atomic<int> waiting_{0};  // threads in run()
+
+  std::atomic<bool> driving_{false};
+  std::atomic<bool> again_{false};
+  std::vector<Slot> slots_;  // by ticket; whoever drives
+  bool cancelled_ = false;
+  std::atomic<bool> dump_{false};
+
+  std::thread thread_;
+};
+
+Group::Group(std::unique_ptr<Transport> transport, GroupOptions options)
+    : impl_(std::make_unique<Impl>(std::move(transport), std::move(options))) {}
+Group::~Group() = default;
+
+int Group::rank() const { return impl_->rank(); }
+int Group::size() const { return impl_->transport().size(); }
+const Transport& Group::transport() const { return impl_->transport(); }
+const GroupOptions& Group::options() const { return impl_->options(); }
+uint64_t Group::reserve(uint64_t count) { return impl_->reserve(count); }
+void Group::start(const Collective& collective, Completion done) { impl_->start(collective, done); }
+void Group::run(const Collective& collective) { impl_->run(collective); }
+void Group::barrier(const char* name) { run({.kind = Kind::kBarrier, .name = name}); }
+bool Group::poll() { return busy() && impl_->drive(1); }
+bool Group::busy() const { return impl_->busy(); }
+void Group::abort(const std::string& reason) { impl_->abort(reason); }
+void Group::check() const { impl_->check(); }
+Choice Group::choice(const Collective& collective) const { return impl_->choice(collective); }
+void Group::add_region(void* data, size_t bytes) { impl_->transport().add_region(data, bytes); }
+void Group::remove_region(void* data) { impl_->transport().remove_region(data); }
+std::string Group::flight_record() const { return impl_->flight_record(); }
+
+}  // namespace headrace::comm
