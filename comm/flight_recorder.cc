@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/atomic_file.h"
+
 namespace headrace::comm {
 
 FlightRecorder::FlightRecorder(int rank)
@@ -155,6 +157,17 @@ std::string FlightRecorder::json(const std::string& failure) const {
   nlohmann::json document{{"rank", rank_}, {"collectives", std::move(all)}};
   if (!failure.empty()) document["failure"] = failure;
   return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void FlightRecorder::write(const std::filesystem::path& folder, const std::string& failure) const {
+  try {
+    AtomicFile file(folder / fmt::format("headrace-rank{}-collectives.json", rank_));
+    file.write(json(failure));
+    file.commit();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "rank {}: the record of its last collectives is lost: {}\n", rank_,
+               error.what());
+  }
 }
 
 }  // namespace headrace::comm

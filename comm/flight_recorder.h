@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,6 +32,10 @@ class FlightRecorder {
 
   /// All of them, oldest first.
   std::string json(const std::string& failure) const;
+
+  /// The same, as headrace-rank<R>-collectives.json in `folder`. A record that cannot be written is
+  /// reported on stderr: there is a failure on its way already, which must not be hidden by this.
+  void write(const std::filesystem::path& folder, const std::string& failure) const;
 
  private:
   enum class State : uint8_t { kEmpty, kQueued, kRunning, kDone, kFailed };

@@ -1,25 +1,24 @@
 #include "comm/group.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "comm/diagnosis.h"
+#include "comm/finished.h"
 #include "comm/flight_recorder.h"
+#include "comm/program_cache.h"
 #include "comm/progress.h"
-#include "core/atomic_file.h"
+#include "comm/spin.h"
+#include "comm/ticket_queue.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -27,29 +26,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kLongestSleep = std::chrono::milliseconds(100);
-constexpr size_t kMostPrograms = 4096;
 
 Clock::duration seconds(double value) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
-}
-
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
-int cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
-  return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
-}
-
-bool same_shape(const Collective& a, const Collective& b) {
-  return a.kind == b.kind && a.algorithm == b.algorithm && a.reduction == b.reduction &&
-         a.dtype == b.dtype && a.wire == b.wire && a.root == b.root && a.count == b.count &&
-         a.segment == b.segment;
 }
 
 }  // namespace
@@ -67,7 +46,9 @@ class Group::Impl final : public TransportListener {
       : options_(std::move(options)),
         transport_(std::move(transport)),
         recorder_(transport_->rank()),
-        diagnosis_(transport_->size()) {
+        diagnosis_(transport_->size()),
+        programs_({transport_->rank(), transport_->size()}, options_.ranks_per_host,
+                  options_.choose) {
     require(options_.concurrent > 0 && options_.concurrent <= transport_->lanes(),
             ErrorCode::kInvalidArgument,
             "a group that has {} collectives under way at once takes as many lanes; there are {}",
@@ -75,9 +56,8 @@ class Group::Impl final : public TransportListener {
     require(options_.timeout > 0, ErrorCode::kInvalidArgument,
             "the timeout of a group is more than 0 seconds, not {}", options_.timeout);
     slots_ = std::vector<Slot>(static_cast<size_t>(options_.concurrent));
-    queue_.resize(64);
     int spin = options_.spin_us;
-    if (spin < 0) spin = transport_->ranks_on_host() > cores() ? 0 : 200;
+    if (spin < 0) spin = transport_->ranks_on_host() > usable_cores() ? 0 : 200;
     spin_ = std::chrono::microseconds(spin);
     transport_->listen(*this);
     thread_ = std::thread([this] { serve(); });
@@ -107,25 +87,25 @@ class Group::Impl final : public TransportListener {
 
   uint64_t reserve(uint64_t count) {
     const std::lock_guard lock(mutex_);
-    return std::exchange(reserved_, reserved_ + count);
+    return queue_.reserve(count);
   }
 
-  Choice choice(const Collective& collective) const {
-    const int size = transport_->size();
-    return options_.choose ? options_.choose(collective, size) : default_choice(collective, size);
-  }
+  Choice choice(const Collective& collective) const { return programs_.choice(collective); }
 
   void start(const Collective& given, Completion done) {
     validate(given, transport_->size());
     std::exception_ptr failed;
     {
       std::unique_lock lock(mutex_);
-      Queued queued{.collective = given, .done = done};
-      queued.program = program(queued.collective);
+      TicketQueue::Entry entry{.collective = given, .done = done};
+      entry.program = programs_.get(entry.collective);
       if (failure_) {
         failed = error(failure_->reason);
       } else {
-        submit(std::move(queued));
+        const Collective collective = entry.collective;
+        const uint64_t ticket = queue_.put(std::move(entry));
+        recorder_.submitted(collective, ticket);
+        ++unfinished_;
       }
     }
     if (failed) return done(failed);
@@ -207,14 +187,6 @@ class Group::Impl final : public TransportListener {
     Clock::time_point deadline;
   };
 
-  struct Queued {
-    bool present = false;
-    Collective collective;
-    std::shared_ptr<const Program> program;
-    Completion done;
-    Clock::time_point since;
-  };
-
   /// A thread in run().
   struct Waiter {
     Impl* group = nullptr;
@@ -242,98 +214,29 @@ class Group::Impl final : public TransportListener {
     }
   };
 
-  /// What has ended, to be reported when no lock is held.
-  struct Finished {
-    std::array<std::pair<Completion, std::exception_ptr>, 16> first;
-    size_t count = 0;
-    std::deque<std::pair<Completion, std::exception_ptr>> more;
-
-    void add(Completion done, std::exception_ptr error) {
-      if (count < first.size()) {
-        first[count++] = {done, std::move(error)};
-      } else {
-        more.emplace_back(done, std::move(error));
-      }
-    }
-    void report() {
-      for (size_t i = 0; i < count; ++i) first[i].first(std::move(first[i].second));
-      for (auto& [done, error] : more) done(std::move(error));
-    }
-  };
-
-  /// Fills in what is chosen, and finds or makes the program. Under the lock.
-  std::shared_ptr<const Program> program(Collective& c) {
-    int ranks_per_host = options_.ranks_per_host;
-    if (c.algorithm == Algorithm::kChoose || c.segment == 0) {
-      const Choice chosen = choice(c);
-      if (c.algorithm == Algorithm::kChoose) {
-        c.algorithm = chosen.algorithm;
-        if (chosen.algorithm == Algorithm::kTwoLevel) ranks_per_host = chosen.ranks_per_host;
-      }
-      if (c.segment == 0) c.segment = chosen.segment;
-    }
-    const uint64_t key = signature_of(c, transport_->size(), ranks_per_host);
-    const auto found = programs_.find(key);
-    if (found != programs_.end() && same_shape(found->second->collective, c)) return found->second;
-    if (programs_.size() >= kMostPrograms) programs_.clear();
-    auto made = make_program(c, {transport_->rank(), transport_->size()}, ranks_per_host);
-    programs_[key] = made;
-    return made;
-  }
-
-  /// Puts a collective into its place in the queue. Under the lock.
-  void submit(Queued queued) {
-    uint64_t ticket = queued.collective.ticket;
-    if (ticket == kNextTicket) {
-      ticket = reserved_++;
-    } else {
-      require(ticket < reserved_, ErrorCode::kInvalidArgument,
-              "{}: ticket {} was not reserved (the next one is {})", describe(queued.collective),
-              ticket, reserved_);
-    }
-    const bool used = ticket < next_ || (ticket - next_ < queue_.size() && place(ticket).present);
-    require(!used, ErrorCode::kInvalidArgument, "{}: ticket {} was used before",
-            describe(queued.collective), ticket);
-    while (ticket - next_ >= queue_.size()) grow();
-    queued.collective.ticket = ticket;
-    queued.present = true;
-    queued.since = Clock::now();
-    recorder_.submitted(queued.collective, ticket);
-    place(ticket) = std::move(queued);
-    ++unfinished_;
-  }
-
-  Queued& place(uint64_t ticket) { return queue_[ticket & (queue_.size() - 1)]; }
-
-  void grow() {
-    std::vector<Queued> larger(queue_.size() * 2);
-    for (uint64_t ticket = next_; ticket < next_ + queue_.size(); ++ticket) {
-      larger[ticket & (larger.size() - 1)] = std::move(place(ticket));
-    }
-    queue_ = std::move(larger);
-  }
-
   /// Starts what may be started.
   void admit() {
     const std::lock_guard lock(mutex_);
     while (!failure_) {
-      Queued& queued = place(next_);
-      Slot& slot = slots_[next_ % slots_.size()];
-      if (!queued.present || slot.active) return;
+      TicketQueue::Entry* entry = queue_.front();
+      const uint64_t ticket = queue_.next();
+      Slot& slot = slots_[ticket % slots_.size()];
+      if (entry == nullptr || slot.active) return;
       slot.active = true;
-      slot.ticket = next_;
-      slot.collective = queued.collective;
-      slot.done = queued.done;
-      const double timeout =
-          slot.collective.timeout > 0 ? slot.collective.timeout : options_.timeout;
-      slot.deadline = Clock::now() + seconds(timeout);
+      slot.ticket = ticket;
+      slot.collective = entry->collective;
+      slot.done = entry->done;
+      slot.deadline = Clock::now() + seconds(timeout_of(slot.collective));
+      recorder_.started(ticket, entry->program->steps.size());
       const int lanes = transport_->lanes() / static_cast<int>(slots_.size());
-      recorder_.started(next_, queued.program->steps.size());
-      slot.progress.begin(std::move(queued.program), slot.collective, static_cast<uint32_t>(next_),
-                          static_cast<int>(next_ % slots_.size()) * lanes, lanes);
-      queued.present = false;
-      ++next_;
+      slot.progress.begin(entry->program, slot.collective, static_cast<uint32_t>(ticket),
+                          static_cast<int>(ticket % slots_.size()) * lanes, lanes);
+      queue_.pop();
     }
+  }
+
+  double timeout_of(const Collective& collective) const {
+    return collective.timeout > 0 ? collective.timeout : options_.timeout;
   }
 
   /// Runs the collectives under way until nothing moves, one ends, or for `rounds`. True if
@@ -358,7 +261,7 @@ class Group::Impl final : public TransportListener {
         slot.active = false;
         --unfinished_;
       }
-      if (finished.count > 0) {
+      if (!finished.empty()) {
         if (unfinished_.load() > 0) again_.store(true);  // the next ticket may start
         return true;
       }
@@ -384,14 +287,12 @@ class Group::Impl final : public TransportListener {
       slot.active = false;
       --unfinished_;
     }
-    for (Queued& queued : queue_) {
-      if (!queued.present) continue;
-      finished.add(queued.done, error(fmt::format("{} was not started: {}",
-                                                  describe(queued.collective), failure_->reason)));
-      recorder_.ended(queued.collective.ticket, 0, true);
-      queued.present = false;
+    queue_.clear([&](TicketQueue::Entry& entry) {
+      finished.add(entry.done, error(fmt::format("{} was not started: {}",
+                                                 describe(entry.collective), failure_->reason)));
+      recorder_.ended(entry.collective.ticket, 0, true);
       --unfinished_;
-    }
+    });
   }
 
   /// Under the lock.
@@ -429,16 +330,12 @@ class Group::Impl final : public TransportListener {
 
   void dump() {
     if (options_.flight_folder.empty()) return;
-    const auto path =
-        options_.flight_folder / fmt::format("headrace-rank{}-collectives.json", rank());
-    try {
-      AtomicFile file(path);
-      file.write(flight_record());
-      file.commit();
-    } catch (const std::exception& error) {
-      fmt::print(stderr, "rank {}: the record of the last collectives is lost: {}\n", rank(),
-                 error.what());
+    std::string failure;
+    {
+      const std::lock_guard lock(mutex_);
+      failure = failure_->reason;
     }
+    recorder_.write(options_.flight_folder, failure);
   }
 
   /// What only has to be seen now and then: deadlines, and how far everything is.
@@ -471,19 +368,18 @@ class Group::Impl final : public TransportListener {
 
   bool queue_is_stuck(Clock::time_point now, uint32_t& op, std::string& what) {
     const std::lock_guard lock(mutex_);
-    if (place(next_).present || unfinished_.load() == 0) return false;
+    if (queue_.front() != nullptr) return false;
     for (const Slot& slot : slots_) {
       if (slot.active) return false;
     }
-    for (const Queued& queued : queue_) {
-      if (!queued.present || now - queued.since < seconds(options_.timeout)) continue;
-      op = static_cast<uint32_t>(next_);
-      what =
-          fmt::format("{} has waited for {:g} s for its turn, because ticket {} was never started",
-                      describe(queued.collective), options_.timeout, next_);
-      return true;
+    const TicketQueue::Entry* oldest = queue_.oldest();
+    if (oldest == nullptr || now - oldest->since < seconds(timeout_of(oldest->collective))) {
+      return false;
     }
-    return false;
+    op = static_cast<uint32_t>(queue_.next());
+    what = fmt::format("{} waits for its turn for {:g} s, because ticket {} was never started",
+                       describe(oldest->collective), timeout_of(oldest->collective), queue_.next());
+    return true;
   }
 
   void wait_for(Waiter& waiter) {
@@ -562,10 +458,8 @@ class Group::Impl final : public TransportListener {
   mutable std::mutex mutex_;
   std::condition_variable turn_;   // to sleep on the transport
   std::condition_variable idler_;  // the group's own thread
-  uint64_t reserved_ = 0;
-  uint64_t next_ = 0;          // ticket to be started next
-  std::vector<Queued> queue_;  // by ticket, from next_ on; a power of two of them
-  std::unordered_map<uint64_t, std::shared_ptr<const Program>> programs_;
+  TicketQueue queue_;
+  ProgramCache programs_;
   std::optional<Failure> failure_;
   const void* sleeper_ = nullptr;
   bool idle_ = false;

@@ -1,0 +1,55 @@
+#include "comm/ticket_queue.h"
+
+#include <utility>
+
+#include "core/error.h"
+
+namespace headrace::comm {
+
+uint64_t TicketQueue::reserve(uint64_t count) {
+  return std::exchange(reserved_, reserved_ + count);
+}
+
+uint64_t TicketQueue::put(Entry entry) {
+  uint64_t ticket = entry.collective.ticket;
+  if (ticket == kNextTicket) {
+    ticket = reserved_++;
+  } else {
+    require(ticket < reserved_, ErrorCode::kInvalidArgument,
+            "{}: ticket {} was not reserved; the next one is {}", describe(entry.collective),
+            ticket, reserved_);
+    const bool used = ticket < next_ || (ticket - next_ < entries_.size() && at(ticket).present);
+    require(!used, ErrorCode::kInvalidArgument, "{}: ticket {} was used before",
+            describe(entry.collective), ticket);
+  }
+  while (ticket - next_ >= entries_.size()) grow();
+  entry.collective.ticket = ticket;
+  entry.present = true;
+  entry.since = std::chrono::steady_clock::now();
+  at(ticket) = std::move(entry);
+  return ticket;
+}
+
+void TicketQueue::pop() {
+  at(next_).present = false;
+  at(next_).program.reset();
+  ++next_;
+}
+
+const TicketQueue::Entry* TicketQueue::oldest() const {
+  const Entry* found = nullptr;
+  for (const Entry& entry : entries_) {
+    if (entry.present && (found == nullptr || entry.since < found->since)) found = &entry;
+  }
+  return found;
+}
+
+void TicketQueue::grow() {
+  std::vector<Entry> larger(entries_.size() * 2);
+  for (uint64_t ticket = next_; ticket < next_ + entries_.size(); ++ticket) {
+    larger[ticket & (larger.size() - 1)] = std::move(at(ticket));
+  }
+  entries_ = std::move(larger);
+}
+
+}  // namespace headrace::comm
