@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <span>
 
 #include <arpa/inet.h>
 #include <openssl/crypto.h>
@@ -25,6 +26,12 @@ std::string_view bytes_of(const Nonce& nonce) {
   return {reinterpret_cast<const char*>(nonce.data()), nonce.size()};
 }
 
+std::string hex(std::span<const uint8_t> bytes) {
+  std::string text;
+  for (const uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
 // 127.0.0.0/8 and ::1, the latter also as ::ffff:127.x.
 bool is_loopback(std::string_view address) {
   const std::string text(address);
@@ -46,12 +53,7 @@ Secret::Secret(std::string text) : text_(std::move(text)) {
       kMinLength, text_.size());
 }
 
-Secret Secret::random() {
-  const Nonce bytes = random_nonce();
-  std::string text;
-  for (const uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
-  return Secret(text);
-}
+Secret Secret::random() { return Secret(hex(random_nonce())); }
 
 Secret Secret::from_file(const std::filesystem::path& path) {
   struct stat status {};
@@ -106,6 +108,16 @@ Proof prove(const Secret& secret, Side side, const Challenge& challenge) {
 bool verify(const Proof& proof, const Secret& secret, Side side, const Challenge& challenge) {
   const Proof expected = prove(secret, side, challenge);
   return CRYPTO_memcmp(proof.data(), expected.data(), expected.size()) == 0;
+}
+
+std::string sha256(std::string_view bytes) {
+  std::array<uint8_t, 32> digest;
+  unsigned length = 0;
+  require(
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1 &&
+          length == digest.size(),
+      ErrorCode::kInternal, "OpenSSL computes no SHA-256");
+  return hex(digest);
 }
 
 void require_secret(const Secret& secret, std::string_view address, bool insecure) {

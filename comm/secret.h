@@ -66,6 +66,9 @@ Proof prove(const Secret& secret, Side side, const Challenge& challenge);
 /// True if `proof` is prove(secret, side, challenge). Takes the same time whatever the difference.
 bool verify(const Proof& proof, const Secret& secret, Side side, const Challenge& challenge);
 
+/// SHA-256 in hexadecimal.
+std::string sha256(std::string_view bytes);
+
 /// Throws kInvalidArgument where a socket at `address` (numeric, IPv4 or IPv6) would speak without
 /// a secret to more than this machine, unless `insecure`.
 void require_secret(const Secret& secret, std::string_view address, bool insecure);

@@ -23,6 +23,8 @@ mkdir -p "$seeds/minidb_fuzz"
 cp "$root/tests/operators/golden/files/caffe2.minidb" "$seeds/minidb_fuzz"
 mkdir -p "$seeds/safetensors_fuzz"
 "$root/fuzz/seeds/safetensors.py" > "$seeds/safetensors_fuzz/two.safetensors"
+mkdir -p "$seeds/store_fuzz"
+printf '\4\0\0\0\3\1\0k\6\0\0\0\1\1\0k42\14\0\0\0\4\1\0k\1\0\0\0\0\0\0\0' > "$seeds/store_fuzz/three"
 
 for program in "$build"/fuzz/*_fuzz; do
   name=$(basename "$program")

@@ -3,17 +3,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <set>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace headrace::comm {
 namespace {
+
+using testing::expect_error;
 
 Secret some_secret() { return Secret("0123456789abcdef0123456789abcdef"); }
 
@@ -30,16 +31,6 @@ std::string hex(const Proof& proof) {
   std::string text;
   for (const uint8_t byte : proof) text += fmt::format("{:02x}", byte);
   return text;
-}
-
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::kInternal;
 }
 
 // The reference is Python's hmac module over the same bytes:
@@ -95,6 +86,11 @@ TEST(Secret, FieldsDoNotRunTogether) {
   EXPECT_NE(prove(some_secret(), Side::kCaller, one), prove(some_secret(), Side::kCaller, two));
 }
 
+// FIPS 180-4, example of one block.
+TEST(Secret, Sha256) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 TEST(Secret, RandomOnesDiffer) {
   std::set<std::string> secrets;
   std::set<Nonce> nonces;
@@ -108,16 +104,16 @@ TEST(Secret, RandomOnesDiffer) {
 }
 
 TEST(Secret, ShortOnesAreRefused) {
-  EXPECT_EQ(code_of([] { Secret("0123456789abcde"); }), ErrorCode::kInvalidArgument);
+  expect_error(ErrorCode::kInvalidArgument, [] { Secret("0123456789abcde"); });
   EXPECT_EQ(Secret("0123456789abcdef").text().size(), Secret::kMinLength);
 }
 
-class SecretSources : public testing::Test {
+class SecretSources : public ::testing::Test {
  protected:
   SecretSources() {
     unsetenv("HEADRACE_SECRET");
     unsetenv("HEADRACE_SECRET_FILE");
-    path_ = std::filesystem::path(testing::TempDir()) / fmt::format("secret_{}", getpid());
+    path_ = std::filesystem::path(::testing::TempDir()) / fmt::format("secret_{}", getpid());
     std::ofstream(path_) << "fedcba9876543210\nsecond line\n";
     chmod(path_.c_str(), 0600);
   }
@@ -134,7 +130,7 @@ TEST_F(SecretSources, EnvironmentAndFile) {
   setenv("HEADRACE_SECRET", "0123456789abcdef", 1);
   EXPECT_EQ(Secret::from_environment().text(), "0123456789abcdef");
   setenv("HEADRACE_SECRET_FILE", path_.c_str(), 1);
-  EXPECT_EQ(code_of([] { Secret::from_environment(); }), ErrorCode::kInvalidArgument);
+  expect_error(ErrorCode::kInvalidArgument, [] { Secret::from_environment(); });
   unsetenv("HEADRACE_SECRET");
   EXPECT_EQ(Secret::from_environment().text(), "fedcba9876543210");
 }
@@ -142,9 +138,9 @@ TEST_F(SecretSources, EnvironmentAndFile) {
 TEST_F(SecretSources, FileThatOthersCanUse) {
   for (const mode_t mode : {0640, 0604, 0620}) {
     chmod(path_.c_str(), mode);
-    EXPECT_EQ(code_of([&] { Secret::from_file(path_); }), ErrorCode::kInvalidArgument);
+    expect_error(ErrorCode::kInvalidArgument, [&] { Secret::from_file(path_); });
   }
-  EXPECT_EQ(code_of([] { Secret::from_file("/nonexistent/secret"); }), ErrorCode::kNotFound);
+  expect_error(ErrorCode::kNotFound, [] { Secret::from_file("/nonexistent/secret"); });
 }
 
 TEST(Secret, NeededOnlyWhereOthersReach) {
@@ -153,9 +149,7 @@ TEST(Secret, NeededOnlyWhereOthersReach) {
   }
   for (const char* address :
        {"0.0.0.0", "10.0.0.1", "128.0.0.1", "::", "fe80::1", "::ffff:10.0.0.1", "localhost", ""}) {
-    EXPECT_EQ(code_of([&] { require_secret(Secret(), address, false); }),
-              ErrorCode::kInvalidArgument)
-        << address;
+    expect_error(ErrorCode::kInvalidArgument, [&] { require_secret(Secret(), address, false); });
     EXPECT_NO_THROW(require_secret(Secret(), address, true)) << address;
     EXPECT_NO_THROW(require_secret(some_secret(), address, false)) << address;
   }

@@ -6,30 +6,22 @@
 
 #include <gtest/gtest.h>
 
-#include "core/error.h"
 #include "tests/comm/stores.h"
+#include "tests/support/expect_error.h"
 
 namespace headrace::comm {
 namespace {
 
-using std::chrono::steady_clock;
+using testing::expect_error;
 
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "no error";
-  return ErrorCode::kInternal;
-}
+using std::chrono::steady_clock;
 
 double seconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
 }
 
 // What every store promises; ranks are threads with a store of their own each.
-class Stores : public testing::TestWithParam<StoreKind> {
+class Stores : public ::testing::TestWithParam<StoreKind> {
  protected:
   Stores() : stores_(GetParam().open()) {}
 
@@ -84,11 +76,11 @@ TEST_P(Stores, LargeValues) {
 TEST_P(Stores, TooLongIsRefused) {
   const auto one = store();
   const std::string key(Store::kMaxKey + 1, 'k');
-  EXPECT_EQ(code_of([&] { one->set(key, "1"); }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of([&] { one->get(key, deadline_in(1)); }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of([&] { one->add("", 1); }), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(code_of([&] { one->set("k", std::string(Store::kMaxValue + 1, 'v')); }),
-            ErrorCode::kInvalidArgument);
+  expect_error(ErrorCode::kInvalidArgument, [&] { one->set(key, "1"); });
+  expect_error(ErrorCode::kInvalidArgument, [&] { one->get(key, deadline_in(1)); });
+  expect_error(ErrorCode::kInvalidArgument, [&] { one->add("", 1); });
+  expect_error(ErrorCode::kInvalidArgument,
+               [&] { one->set("k", std::string(Store::kMaxValue + 1, 'v')); });
 }
 
 TEST_P(Stores, GetWaitsForTheValue) {
@@ -111,7 +103,7 @@ TEST_P(Stores, GetWaitsForTheValue) {
 TEST_P(Stores, GetEndsAtTheDeadline) {
   const auto one = store();
   const auto start = steady_clock::now();
-  EXPECT_EQ(code_of([&] { one->get("never", deadline_in(0.1)); }), ErrorCode::kTimeout);
+  expect_error(ErrorCode::kTimeout, [&] { one->get("never", deadline_in(0.1)); });
   EXPECT_EQ(one->wait("never", deadline_in(0.1)), std::nullopt);
   EXPECT_GE(seconds_since(start), 0.2);
   EXPECT_LT(seconds_since(start), 5);
@@ -135,14 +127,14 @@ TEST_P(Stores, AddRefusesWhatIsNoNumber) {
   const auto one = store();
   for (const std::string text : {"many", "", "1 ", "0x10", "99999999999999999999"}) {
     one->set("n", text);
-    EXPECT_EQ(code_of([&] { one->add("n", 1); }), ErrorCode::kTypeMismatch) << text;
+    expect_error(ErrorCode::kTypeMismatch, [&] { one->add("n", 1); });
     EXPECT_EQ(one->try_get("n"), text);
   }
   one->set("n", "9223372036854775807");
-  EXPECT_EQ(code_of([&] { one->add("n", 1); }), ErrorCode::kTypeMismatch);
+  expect_error(ErrorCode::kTypeMismatch, [&] { one->add("n", 1); });
   EXPECT_EQ(one->add("n", -1), 9223372036854775806);
   one->set("n", "-9223372036854775808");
-  EXPECT_EQ(code_of([&] { one->add("n", -1); }), ErrorCode::kTypeMismatch);
+  expect_error(ErrorCode::kTypeMismatch, [&] { one->add("n", -1); });
 }
 
 // No sum is lost or seen twice, however calls overlap.
@@ -225,7 +217,7 @@ TEST_P(Stores, PrefixesKeepApart) {
   EXPECT_FALSE(two->erase("a"));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Stores, testing::ValuesIn(store_kinds()),
+INSTANTIATE_TEST_SUITE_P(All, Stores, ::testing::ValuesIn(store_kinds()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
