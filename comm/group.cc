@@ -369,9 +369,6 @@ class Group::Impl final : public TransportListener {
   bool queue_is_stuck(Clock::time_point now, uint32_t& op, std::string& what) {
     const std::lock_guard lock(mutex_);
     if (queue_.front() != nullptr) return false;
-    for (const Slot& slot : slots_) {
-      if (slot.active) return false;
-    }
     const TicketQueue::Entry* oldest = queue_.oldest();
     if (oldest == nullptr || now - oldest->since < seconds(timeout_of(oldest->collective))) {
       return false;
