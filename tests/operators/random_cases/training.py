@@ -54,6 +54,19 @@ def storm(rng, op):
     return Case(inputs, some(rng, momentum=(1, 20), beta=(0.05, 1)), outputs=3)
 
 
+@cases("YellowFin")
+def yellow_fin(rng, op):
+    dims = shape(rng, 0, 3)
+    width = int(rng.randint(1, 6))
+    args = dict(some(rng, epsilon=(1e-6, 0.1)), beta=number(rng, 0.3, 0.9), curv_win_width=width,
+                nesterov=int(chance(rng)), zero_debias=int(chance(rng)))
+    inputs = [floats(rng, dims), floats(rng, dims), one(rng, 0, 1), one(rng, 0, 1), floats(rng, (width,)),
+              floats(rng, dims), positive(rng, dims), positive(rng, (5,)), floats(rng, dims),
+              np.array([rng.randint(1, 9)], np.int64)]
+    # Out of place Caffe2 reads outputs that it has not written yet.
+    return Case(inputs, args, outputs=8, inplace=[(i, i) for i in range(8)], tolerance=1e-4)
+
+
 @cases("Ftrl", "GFtrl")
 def ftrl(rng, op):
     dims = shape(rng, 1, 3, zero=0)

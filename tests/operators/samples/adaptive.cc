@@ -65,6 +65,27 @@ const OperatorErrors storm_errors("Storm", {
     {.name = "moment", .inputs = {normal({3}), normal({2}), normal({1}), normal({3}), normal({1})}, .code = kShape, .says = "the same"},
 });
 
+// Caffe2's operator computes from what it has just written, so its values are those of the in-place
+// use that its own Python interface makes.
+std::vector<std::string> all_in_place() { return {"X0", "X1", "X2", "X3", "X4", "X5", "X6", "X7"}; }
+/// Parameter, moment, rate, momentum, window, averages, scalars, gradient, iteration. Curvatures
+/// are logarithms, and what is an average of squares is positive.
+std::vector<Maker> yellow_fin_inputs(Shape shape, int64_t window, int64_t iteration) {
+  return {normal(shape), normal(shape), rate(0.1f), rate(0.5f), uniform({window}, 1, 3), normal(shape), uniform(shape, 1, 9), values<float>({5}, {10, 110, 0.5f, 1, 0.1f}), normal(shape), values<int64_t>({1}, {iteration})};
+}
+const OperatorSamples yellow_fin("YellowFin", {
+    {.name = "first iteration", .args = {{"curv_win_width", 4}}, .inputs = yellow_fin_inputs({2, 3}, 4, 1), .output_names = all_in_place(), .tolerance = 1e-5},
+    {.name = "weights", .args = {{"beta", 0.9f}, {"curv_win_width", 4}}, .inputs = yellow_fin_inputs({2, 3, 4, 5}, 4, 6), .output_names = all_in_place(), .tolerance = 1e-5},
+    {.name = "arguments", .args = {{"beta", 0.5f}, {"curv_win_width", 3}, {"epsilon", 0.1f}, {"nesterov", 1}, {"zero_debias", 0}}, .inputs = yellow_fin_inputs({7}, 3, 2), .output_names = all_in_place(), .tolerance = 1e-5},
+    {.name = "empty", .args = {{"beta", 0.9f}, {"curv_win_width", 2}}, .inputs = yellow_fin_inputs({0}, 2, 3), .output_names = all_in_place(), .tolerance = 1e-5},
+});
+const OperatorErrors yellow_fin_errors("YellowFin", {
+    {.name = "window", .inputs = yellow_fin_inputs({3}, 4, 1), .code = kShape, .says = "20 elements"},
+    {.name = "iteration", .args = {{"curv_win_width", 4}}, .inputs = yellow_fin_inputs({3}, 4, 0), .code = ErrorCode::kNumeric, .says = "from 1"},
+    {.name = "no window", .args = {{"curv_win_width", 0}}, .inputs = yellow_fin_inputs({3}, 0, 1), .says = "at least 1"},
+    {.name = "beta", .args = {{"beta", 1.0f}}, .inputs = yellow_fin_inputs({3}, 20, 1), .says = "[0, 1)"},
+});
+
 std::vector<Sample> ftrls() {
   return {
       {.name = "matrix", .inputs = {normal({3, 4}), uniform({3, 4, 2}), normal({3, 4})}},
