@@ -22,6 +22,16 @@ const OpSchema::Operand* operand(const std::vector<OpSchema::Operand>& operands,
   return !operands.empty() && operands.back().repeated ? &operands.back() : nullptr;
 }
 
+/// More bytes than any machine can address: sizes whose product overflowed, or nearly.
+constexpr int64_t kMostBytes = int64_t{1} << 47;
+
+void require_addressable(const TensorType& type, size_t output) {
+  const int64_t most = kMostBytes / static_cast<int64_t>(size_of(type.dtype));
+  require(type.shape->numel() <= most, ErrorCode::kShapeMismatch,
+          "output {} would be {}: more than {} bytes, which no memory holds", output,
+          type.to_string(), kMostBytes);
+}
+
 }  // namespace
 
 double CostContext::operand_bytes() const {
@@ -251,6 +261,9 @@ std::vector<TensorType> OpSchema::infer_types(const InferContext& context) const
           "the shape function of {} gave {} types for {} outputs", type_, types.size(),
           context.outputs);
   types.resize(context.outputs);
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i].complete()) require_addressable(types[i], i);
+  }
   return types;
 }
 

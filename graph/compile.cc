@@ -63,11 +63,17 @@ class Compiler {
   void describe_values() {
     for (const Value& value : graph_.values) {
       TensorDesc desc;
-      if (!value.handle && value.type.complete()) {
+      if (!value.handle && value.type.complete() && !is_made_string(value)) {
         desc = {value.type.dtype, *value.type.shape, value.layout};
       }
       plan_->descs.push_back(desc);
     }
+  }
+
+  /// Strings are no plain bytes that an arena could hold: their tensors are made during the run.
+  bool is_made_string(const Value& value) const {
+    return value.type.dtype == DType::kString && value.producer != kNone &&
+           !plan_->interface.is_state(value.name);
   }
 
   /// Nodes that have no kernel, or none before their operands are there.

@@ -89,6 +89,7 @@ class StridedLoop {
   /// Like run() for the steps [begin, end) of that axis.
   template <typename Row>
   void run_divided(int k, int64_t begin, int64_t end, Row&& row) const {
+    if (numel_ == 0) return;
     const int axis = divided_axis(k);
     if (axis < 0) return run(0, numel_, row);
     int64_t outer = 1;

@@ -1,34 +1,11 @@
 // Operators that pass their input on: Copy and its relatives, and StopGradient.
 
-#include <algorithm>
-#include <cstring>
-
 #include "core/gradient_context.h"
 #include "core/registry.h"
-#include "operators/parts.h"
+#include "operators/views.h"
 
 namespace headrace {
 namespace {
-
-/// Elements are bytes here, but for strings. The layout of both sides is the same.
-std::unique_ptr<Kernel> prepare_copy(const PrepareContext& prepare) {
-  if (prepare.inputs[0].dtype == DType::kString) {
-    return make_kernel([count = prepare.inputs[0].shape.numel()](OpContext& context) {
-      const auto* x = context.input<std::string>(0);
-      auto* y = context.output<std::string>(0);
-      if (x != y) std::copy(x, x + count, y);
-    });
-  }
-  return make_kernel([bytes = static_cast<int64_t>(prepare.inputs[0].bytes()),
-                      width = prepare.width](OpContext& context) {
-    const char* x = context.input<char>(0);
-    char* y = context.output<char>(0);
-    if (x == y) return;
-    for_parts(width, bytes, [&](int64_t begin, int64_t end) {
-      std::memcpy(y + begin, x + begin, static_cast<size_t>(end - begin));
-    });
-  });
-}
 
 OpSchema copy_schema(const char* type, const char* doc) {
   OpSchema schema(type);
@@ -44,7 +21,7 @@ const RegisterOperator copy(
     copy_schema("Copy", "Y = X, in storage of its own.").gradient([](GradientContext& g) {
       g.op("CopyOnDeviceLike", {g.dout(0), g.in(0)}, {g.din(0)});
     }));
-const RegisterCpuKernel copy_cpu("Copy", prepare_copy);
+const RegisterCpuKernel copy_cpu("Copy", prepare_element_copy);
 
 const RegisterOperator copy_on_device_like(OpSchema("CopyOnDeviceLike")
                                                .doc("Y = X on the device where `like` is.")
@@ -54,22 +31,22 @@ const RegisterOperator copy_on_device_like(OpSchema("CopyOnDeviceLike")
                                                .infer(same_as_input(0))
                                                .layout(LayoutPolicy::kFollows)
                                                .no_gradient());
-const RegisterCpuKernel copy_on_device_like_cpu("CopyOnDeviceLike", prepare_copy);
+const RegisterCpuKernel copy_on_device_like_cpu("CopyOnDeviceLike", prepare_element_copy);
 
 const RegisterOperator ensure_cpu_output(
     copy_schema("EnsureCPUOutput", "Y = X on the CPU.").on_host().no_gradient());
-const RegisterCpuKernel ensure_cpu_output_cpu("EnsureCPUOutput", prepare_copy);
+const RegisterCpuKernel ensure_cpu_output_cpu("EnsureCPUOutput", prepare_element_copy);
 
 const RegisterOperator copy_from_cpu_input(
     copy_schema("CopyFromCPUInput", "Y = X, which is on the CPU, on the device of the operator.")
         .no_gradient());
-const RegisterCpuKernel copy_from_cpu_input_cpu("CopyFromCPUInput", prepare_copy);
+const RegisterCpuKernel copy_from_cpu_input_cpu("CopyFromCPUInput", prepare_element_copy);
 
 const RegisterOperator stop_gradient(copy_schema("StopGradient", "Y = X; no gradient passes.")
                                          .inplace(0, 0)
                                          .view(0, 0)
                                          .no_gradient());
-const RegisterCpuKernel stop_gradient_cpu("StopGradient", prepare_copy);
+const RegisterCpuKernel stop_gradient_cpu("StopGradient", prepare_element_copy);
 
 }  // namespace
 }  // namespace headrace

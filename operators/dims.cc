@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/checks.h"
 #include "operators/views.h"
 
 namespace headrace {
@@ -22,7 +23,6 @@ std::vector<int64_t> dims_of(const Args& args) {
 }
 
 std::vector<TensorType> infer_expand(const InferContext& context) {
-  require_numbers(context);
   const Shape& shape = context.shape(0);
   const std::vector<int64_t> added = dims_of(context.args);
   const int64_t rank = shape.rank() + static_cast<int64_t>(added.size());
@@ -35,7 +35,6 @@ std::vector<TensorType> infer_expand(const InferContext& context) {
 }
 
 std::vector<TensorType> infer_squeeze(const InferContext& context) {
-  require_numbers(context);
   const Shape& shape = context.shape(0);
   const std::vector<int64_t> dropped = dims_of(context.args);
   std::vector<int64_t> dims;
@@ -73,8 +72,8 @@ const RegisterOperator squeeze(dims_schema("Squeeze", "ExpandDims",
                                            "The same elements without the axes `dims` of the "
                                            "input, which have one element each.",
                                            infer_squeeze));
-const RegisterCpuKernel expand_dims_cpu("ExpandDims", prepare_view);
-const RegisterCpuKernel squeeze_cpu("Squeeze", prepare_view);
+const RegisterCpuKernel expand_dims_cpu("ExpandDims", prepare_element_copy);
+const RegisterCpuKernel squeeze_cpu("Squeeze", prepare_element_copy);
 
 const RegisterOperator flatten_to_vec(
     OpSchema("FlattenToVec")
@@ -83,7 +82,6 @@ const RegisterOperator flatten_to_vec(
         .output("Y", "X with one axis")
         .view(0, 0)
         .infer([](const InferContext& context) {
-          require_numbers(context);
           require(context.shape(0).rank() >= 1, ErrorCode::kShapeMismatch,
                   "{}; it must have at least one dimension", describe_input(context, 0));
           return std::vector<TensorType>{{context.dtype(0), Shape{context.shape(0).numel()}}};
@@ -91,7 +89,7 @@ const RegisterOperator flatten_to_vec(
         .gradient([](GradientContext& g) {
           g.op("ResizeLike", {g.dout(0), g.in(0)}, {g.din(0)});
         }));
-const RegisterCpuKernel flatten_to_vec_cpu("FlattenToVec", prepare_view);
+const RegisterCpuKernel flatten_to_vec_cpu("FlattenToVec", prepare_element_copy);
 
 }  // namespace
 }  // namespace headrace

@@ -108,6 +108,7 @@ CostFn cost_of_products(int x, int w, bool x_is_output, bool w_is_output) {
 OpSchema gradient_schema() {
   OpSchema schema("FCGradient");
   schema.doc("Gradients of FC: dW = transpose(dY) X, db = column sums of dY, dX = dY W.")
+      .differs("Without columns of X db is still the sum of dY; Caffe2 gives 0.")
       .input("X")
       .input("W")
       .input("dY")

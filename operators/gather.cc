@@ -88,7 +88,9 @@ OpSchema gather_schema() {
       .doc(
           "The parts of the data that the indices name, along an axis. An index outside is an "
           "error. The gradient is dense.")
-      .differs("The gradient is always dense, and knows negative indices.")
+      .differs(
+          "The gradient is always dense, and knows negative indices and those of several axes; "
+          "Caffe2's is sparse unless dense_gradient is 1, and then takes one axis of indices.")
       .input("data")
       .input("indices", "int32 or int64")
       .output("Y", "the shape of the data with that of the indices instead of the axis");

@@ -17,6 +17,9 @@ std::vector<TensorType> infer_counter(const InferContext& context, int input) {
 
 const RegisterOperator iter(OpSchema("Iter")
                                 .doc("Adds one to a counter, in place.")
+                                .differs("The counter is an input of type int64, which an init "
+                                         "net makes; Caffe2 makes one where there is none, or "
+                                         "another type.")
                                 .input("iteration", "int64, one element")
                                 .output("iteration")
                                 .enforce_inplace(0, 0)

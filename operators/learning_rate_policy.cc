@@ -1,6 +1,7 @@
 #include "operators/learning_rate_policy.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numbers>
 
@@ -11,6 +12,12 @@
 
 namespace headrace {
 namespace {
+
+/// a + b of two numbers of iterations; what would overflow never comes.
+int64_t sum_of(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<int64_t>::max() : sum;
+}
 
 // Policies that are parts of others.
 
@@ -33,7 +40,7 @@ LearningRatePolicy cycles(double base_lr, double max_lr, int64_t stepsize, doubl
   require(base_lr != 0, ErrorCode::kInvalidArgument,
           "a cyclical policy needs a base_lr other than 0");
   return [=](int64_t iteration) {
-    const int64_t cycles_before = iteration / (2 * stepsize);
+    const int64_t cycles_before = iteration / stepsize / 2;
     const double cycle = static_cast<double>(cycles_before) + 1;
     double at = static_cast<double>(iteration) / static_cast<double>(stepsize);
     double height = std::max(0.0, 1 - std::abs(at - 2 * cycle + 1));
@@ -79,7 +86,7 @@ LearningRatePolicy constant_then_linear(const Args& args) {
   int64_t linear = policy_integer(args, "linear_warmup_num_iter", 10'000'000);
   return [=](int64_t iteration) {
     if (iteration < constant) return start;
-    if (iteration >= constant + linear) return 1.0;
+    if (iteration >= sum_of(constant, linear)) return 1.0;
     return start +
            (1 - start) * static_cast<double>(iteration - constant) / static_cast<double>(linear);
   };
@@ -87,8 +94,8 @@ LearningRatePolicy constant_then_linear(const Args& args) {
 
 /// `then` from the end of the warm-up on, its iterations counted from there.
 LearningRatePolicy after_warmup(const Args& args, LearningRatePolicy then) {
-  int64_t end = policy_integer(args, "constant_warmup_num_iter", 10'000'000) +
-                policy_integer(args, "linear_warmup_num_iter", 10'000'000);
+  int64_t end = sum_of(policy_integer(args, "constant_warmup_num_iter", 10'000'000),
+                       policy_integer(args, "linear_warmup_num_iter", 10'000'000));
   return [warmup = constant_then_linear(args), then = std::move(then), end](int64_t iteration) {
     return iteration < end ? warmup(iteration) : then(iteration - end);
   };
@@ -160,7 +167,7 @@ LearningRatePolicy alter(const Args& args) {
   int64_t inactive = policy_length(args, "inactive_period");
   bool active_first = policy_integer(args, "active_first", 1) != 0;
   return [=](int64_t iteration) {
-    int64_t at = iteration % (active + inactive);
+    int64_t at = iteration % sum_of(active, inactive);
     bool is_active = active_first ? at < active : at >= inactive;
     return is_active ? 1.0 : 0.0;
   };
@@ -197,13 +204,13 @@ LearningRatePolicy cyclical(const Args& args) {
 
 LearningRatePolicy cosine(const Args& args) {
   return annealing(policy_real(args, "max_lr", 0.5), policy_real(args, "min_lr", 0.1),
-                   policy_integer(args, "period", 50), policy_real(args, "t_mult", 1),
+                   policy_length(args, "period", 50), policy_real(args, "t_mult", 1),
                    policy_real(args, "lr_shrink", 0.99));
 }
 
 LearningRatePolicy composite_cyclical(const Args& args) {
   return after_warmup(args, cycles(args.real("base_lr"), policy_real(args, "cyclical_max_lr", 0.05),
-                                   policy_integer(args, "cyclical_step_size", 1'000'000),
+                                   policy_length(args, "cyclical_step_size", 1'000'000),
                                    policy_real(args, "cyclical_decay", 1)));
 }
 
@@ -211,7 +218,7 @@ LearningRatePolicy composite_cosine(const Args& args) {
   return after_warmup(
       args,
       annealing(policy_real(args, "cosine_max_lr", 0.5), policy_real(args, "cosine_min_lr", 0.1),
-                policy_integer(args, "cosine_period", 50), policy_real(args, "cosine_t_mult", 1),
+                policy_length(args, "cosine_period", 50), policy_real(args, "cosine_t_mult", 1),
                 policy_real(args, "cosine_lr_shrink", 0.99)));
 }
 
@@ -266,7 +273,7 @@ LearningRatePolicy composite(const Args& args) {
     require(lengths[k] > 0, ErrorCode::kInvalidArgument,
             "sub-policies must last at least one iteration; sub_policy_num_iters has {}",
             lengths[k]);
-    end += lengths[k];
+    end = sum_of(end, lengths[k]);
     by_end[end] = sub_policy(args, k);
   }
   return [by_end = std::move(by_end)](int64_t iteration) {
@@ -333,6 +340,10 @@ int64_t policy_length(const Args& args, const char* name) {
   require(value > 0, ErrorCode::kInvalidArgument, "policy {}: '{}' must be positive, found {}",
           args.text("policy"), name, value);
   return value;
+}
+
+int64_t policy_length(const Args& args, const char* name, int64_t otherwise) {
+  return args.has(name) ? policy_length(args, name) : otherwise;
 }
 
 LearningRatePolicy learning_rate_policy(const Args& args) {

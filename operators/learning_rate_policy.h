@@ -29,5 +29,6 @@ int64_t policy_integer(const Args& args, const char* name);
 int64_t policy_integer(const Args& args, const char* name, int64_t otherwise);
 /// The same for a number of iterations that has to be positive.
 int64_t policy_length(const Args& args, const char* name);
+int64_t policy_length(const Args& args, const char* name, int64_t otherwise);
 
 }  // namespace headrace

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/gradient_context.h"
 #include "core/registry.h"
 #include "operators/checks.h"
@@ -99,6 +101,9 @@ class LrnBase : public Kernel {
     const Order order = order_of(context.args);
     const ChannelRows rows =
         ChannelRows::of(context.inputs[0].shape, order, are_channels_last(order, images));
+    // What a window has outside of the image is 0.
+    window_.below = std::min(window_.below, rows.channels);
+    window_.above = std::min(window_.above, rows.channels);
     strips_ = LrnStrips<T>(rows, context.width, window_.size(), buffers);
   }
   size_t scratch_bytes() const override { return strips_.scratch_bytes(); }

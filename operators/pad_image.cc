@@ -67,7 +67,8 @@ Shape padded(const Args& args, const Shape& shape, int sign) {
   ImageShape image = image_shape(shape, order, "X");
   const Pads pads = pads_of(args);
   for (int64_t pad : {pads.top, pads.left, pads.bottom, pads.right}) {
-    require(std::abs(pad) < (int64_t{1} << 40), ErrorCode::kInvalidArgument,
+    constexpr int64_t kFarthest = int64_t{1} << 40;
+    require(-kFarthest < pad && pad < kFarthest, ErrorCode::kInvalidArgument,
             "a pad of {} is out of reach", pad);
   }
   image.size[1] += sign * (pads.top + pads.bottom);

@@ -63,7 +63,6 @@ Shape resolve(std::vector<int64_t> dims, const Shape& from) {
 }
 
 std::vector<TensorType> infer_reshape(const InferContext& context) {
-  require_numbers(context);
   TensorType old_shape{old_shape_type(context.inputs), Shape{context.shape(0).rank()}};
   auto dims = wanted_dims(context);
   std::optional<Shape> shape;
@@ -76,6 +75,8 @@ const RegisterOperator reshape(
         .doc(
             "The same elements in another shape. 0 keeps the size of the same axis, one -1 is what "
             "is left over. The second output is the old shape, which takes back.")
+        .differs(
+            "Of an input without elements, too, 0 keeps the size of its axis; Caffe2 makes it 0.")
         .input("X")
         .optional_input("shape", "int64 or int32; instead of the argument")
         .output("Y")
@@ -99,9 +100,8 @@ const RegisterOperator reshape(
 const RegisterCpuKernel reshape_cpu("Reshape", [](const PrepareContext& prepare) {
   const Shape& old = prepare.inputs[0].shape;
   return dispatch(ShapeTypes{}, old_shape_type(prepare.inputs), [&]<typename T>() {
-    return make_kernel([old, bytes = static_cast<int64_t>(prepare.inputs[0].bytes()),
-                        width = prepare.width](OpContext& context) {
-      copy_elements(context, bytes, width);
+    return make_kernel([old, copy = ElementCopy(prepare)](OpContext& context) {
+      copy(context);
       if (T* dims = context.output<T>(1)) std::copy(old.begin(), old.end(), dims);
     });
   });
@@ -115,7 +115,6 @@ const RegisterOperator flatten(
         .arg("axis", 1, "between 0 and the rank")
         .view(0, 0)
         .infer([](const InferContext& context) {
-          require_numbers(context);
           const Shape& shape = context.shape(0);
           int64_t axis = context.args.integer("axis");
           require(axis >= 0 && axis <= shape.rank(), ErrorCode::kShapeMismatch,
@@ -127,7 +126,7 @@ const RegisterOperator flatten(
         .gradient([](GradientContext& g) {
           remove_arg(g.op("ResizeLike", {g.dout(0), g.in(0)}, {g.din(0)}), "axis");
         }));
-const RegisterCpuKernel flatten_cpu("Flatten", prepare_view);
+const RegisterCpuKernel flatten_cpu("Flatten", prepare_element_copy);
 
 const RegisterOperator resize_like(
     OpSchema("ResizeLike")
@@ -137,12 +136,11 @@ const RegisterOperator resize_like(
         .output("Y", "X in the shape of the other input")
         .view(0, 0)
         .infer([](const InferContext& context) {
-          require_numbers(context);
           require_count(context, 0, context.shape(1).numel());
           return std::vector<TensorType>{{context.dtype(0), context.shape(1)}};
         })
         .no_gradient());
-const RegisterCpuKernel resize_like_cpu("ResizeLike", prepare_view);
+const RegisterCpuKernel resize_like_cpu("ResizeLike", prepare_element_copy);
 
 }  // namespace
 }  // namespace headrace

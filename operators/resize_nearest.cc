@@ -10,36 +10,13 @@
 namespace headrace {
 namespace {
 
-OpSchema resize_schema() {
-  OpSchema schema("ResizeNearest");
-  schema
-      .doc(
-          "An image of other height and width (rounded down); target pixel i shows pixel "
-          "floor(i / scale).")
-      .input("X", "image with two spatial axes")
-      .optional_input("scales", "two floats, of height and width, instead of the arguments")
-      .output("Y", "X with height and width scaled, rounded down")
-      .infer(infer_resize)
-      .gradient([](GradientContext& g) {
-        std::vector<std::string> inputs = {g.dout(0), g.in(0)};
-        if (g.inputs() > 1) inputs.push_back(g.in(1));
-        g.op("ResizeNearestGradient", inputs, {g.din(0)});
-      });
-  return declare_resize(schema);
-}
-OpSchema resize_gradient_schema() {
-  OpSchema schema("ResizeNearestGradient");
-  schema.doc("For each pixel of X, the sum of the gradients of all pixels that showed it.")
-      .input("dY")
-      .input("X", "only its shape is used")
-      .optional_input("scales")
-      .output("dX")
-      .infer(infer_resize_gradient)
-      .no_gradient();
-  return declare_resize(schema);
-}
-const RegisterOperator resize_nearest(resize_schema());
-const RegisterOperator resize_nearest_gradient(resize_gradient_schema());
+const RegisterOperator resize_nearest(
+    resize_schema("ResizeNearest",
+                  "An image of other height and width (rounded down); target pixel i shows pixel "
+                  "floor(i / scale)."));
+const RegisterOperator resize_nearest_gradient(resize_gradient_schema(
+    "ResizeNearest",
+    "For each pixel of X, the sum of the gradients of all pixels that showed it."));
 
 /// Target pixel i shows pixel floor(i / scale), which rounding must not push out of the image.
 struct NearestIndex {
@@ -56,14 +33,8 @@ Scales run_time_scales(const OpContext& context, int input, const Scales& given)
   return {values[0], values[1]};
 }
 
-IndexMap image_map(const PrepareContext& prepare, const TensorDesc& x, const TensorDesc& y) {
-  const Order order = order_of(prepare.args);
-  return IndexMap::of_images(image_shape(x.shape, order, "X"), image_shape(y.shape, order, "Y"),
-                             are_channels_last(order, {&x, &y}));
-}
-
 const RegisterCpuKernel resize_cpu("ResizeNearest", [](const PrepareContext& prepare) {
-  const IndexMap map = image_map(prepare, prepare.inputs[0], prepare.outputs[0]);
+  const IndexMap map = resize_map(prepare.args, prepare.inputs[0], prepare.outputs[0]);
   const Scales given = scales_of(prepare.args);
   return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
     return make_kernel(
@@ -78,7 +49,7 @@ const RegisterCpuKernel resize_cpu("ResizeNearest", [](const PrepareContext& pre
 });
 const RegisterCpuKernel resize_gradient_cpu(
     "ResizeNearestGradient", [](const PrepareContext& prepare) {
-      const IndexMap map = image_map(prepare, prepare.outputs[0], prepare.inputs[0]);
+      const IndexMap map = resize_map(prepare.args, prepare.outputs[0], prepare.inputs[0]);
       const Scales given = scales_of(prepare.args);
       return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
         return make_kernel(

@@ -1,8 +1,10 @@
 #include "operators/resize_shape.h"
 
 #include <cmath>
+#include <optional>
 
 #include "core/error.h"
+#include "core/gradient_context.h"
 #include "operators/checks.h"
 
 namespace headrace {
@@ -31,23 +33,7 @@ std::optional<Scales> known_scales(const InferContext& context, int input) {
   return scales;
 }
 
-Shape resized(const Args& args, const Shape& x, const Scales& scales) {
-  const Order order = order_of(args);
-  ImageShape image = image_shape(x, order, "X");
-  image.size[1] = scaled_size(image.size[1], scales.height);
-  image.size[2] = scaled_size(image.size[2], scales.width);
-  return image.shape(order);
-}
-
-}  // namespace
-
-OpSchema& declare_resize(OpSchema& schema) {
-  return schema.arg("width_scale", 1.0f, "factor of the width")
-      .arg("height_scale", 1.0f, "factor of the height")
-      .arg("order", "NCHW")
-      .layout(LayoutPolicy::kFollowsUneven);
-}
-
+/// Size of an axis after scaling: rounded towards zero.
 int64_t scaled_size(int64_t size, float scale) {
   const float scaled = static_cast<float>(size) * scale;
   require(scaled < 1e12f, ErrorCode::kShapeMismatch, "{} pixels cannot be scaled by {}", size,
@@ -55,7 +41,13 @@ int64_t scaled_size(int64_t size, float scale) {
   return static_cast<int64_t>(scaled);
 }
 
-Scales scales_of(const Args& args) { return {args.real("height_scale"), args.real("width_scale")}; }
+Shape resized(const Args& args, const Shape& x, const Scales& scales) {
+  const Order order = order_of(args);
+  ImageShape image = image_shape(x, order, "X");
+  image.size[1] = scaled_size(image.size[1], scales.height);
+  image.size[2] = scaled_size(image.size[2], scales.width);
+  return image.shape(order);
+}
 
 std::vector<TensorType> infer_resize(const InferContext& context) {
   require_type(context, 0, FloatTypes{});
@@ -76,5 +68,50 @@ std::vector<TensorType> infer_resize_gradient(const InferContext& context) {
   }
   return {context.inputs[1]};
 }
+
+OpSchema& declare_resize(OpSchema& schema) {
+  return schema.arg("width_scale", 1.0f, "factor of the width")
+      .arg("height_scale", 1.0f, "factor of the height")
+      .arg("order", "NCHW")
+      .layout(LayoutPolicy::kFollowsUneven);
+}
+
+}  // namespace
+
+OpSchema resize_schema(const std::string& type, const char* doc) {
+  OpSchema schema(type);
+  schema.doc(doc)
+      .differs("An image has four axes; Caffe2 takes the first four of more, and drops the rest.")
+      .input("X", "image with two spatial axes")
+      .optional_input("scales", "two floats, of height and width, instead of the arguments")
+      .output("Y", "X with height and width scaled, rounded down")
+      .infer(infer_resize)
+      .gradient([gradient = type + "Gradient"](GradientContext& g) {
+        std::vector<std::string> inputs = {g.dout(0), g.in(0)};
+        if (g.inputs() > 1) inputs.push_back(g.in(1));
+        g.op(gradient, inputs, {g.din(0)});
+      });
+  return declare_resize(schema);
+}
+
+OpSchema resize_gradient_schema(const std::string& type, const char* doc) {
+  OpSchema schema(type + "Gradient");
+  schema.doc(doc)
+      .input("dY")
+      .input("X", "only its shape is used")
+      .optional_input("scales")
+      .output("dX")
+      .infer(infer_resize_gradient)
+      .no_gradient();
+  return declare_resize(schema);
+}
+
+IndexMap resize_map(const Args& args, const TensorDesc& x, const TensorDesc& y) {
+  const Order order = order_of(args);
+  return IndexMap::of_images(image_shape(x.shape, order, "X"), image_shape(y.shape, order, "Y"),
+                             are_channels_last(order, {&x, &y}));
+}
+
+Scales scales_of(const Args& args) { return {args.real("height_scale"), args.real("width_scale")}; }
 
 }  // namespace headrace

@@ -58,6 +58,9 @@ OpSchema spatial_bn_schema() {
       .differs(
           "the gradient in test mode uses 1 / sqrt(variance + epsilon); Caffe2 takes the "
           "variance itself.")
+      .differs(
+          "training on images without pixels leaves the running statistics as they are, like an "
+          "empty batch; Caffe2 moves them towards 0.")
       .input("X", "batch, channels, and any number of further axes")
       .input("scale")
       .input("bias")

@@ -34,6 +34,7 @@ std::vector<TensorType> infer_gradient(const InferContext& context) {
 OpSchema gradient_schema() {
   OpSchema schema("SpatialBNGradient");
   schema.doc(kDoc)
+      .differs("with an empty batch the sums of other devices still count; Caffe2 gives 0.")
       .input("X")
       .input("scale")
       .input("dY")

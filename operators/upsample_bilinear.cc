@@ -8,38 +8,14 @@
 namespace headrace {
 namespace {
 
-OpSchema bilinear_schema() {
-  OpSchema schema("UpsampleBilinear");
-  schema
-      .doc(
-          "An image of other height and width (rounded down), interpolated linearly along both; "
-          "the "
-          "corner pixels of X and Y lie on each other.")
-      .differs("`order` is respected; Caffe2 takes every image for NCHW.")
-      .input("X", "image with two spatial axes")
-      .optional_input("scales", "two floats, of height and width, instead of the arguments")
-      .output("Y", "X with height and width scaled, rounded down")
-      .infer(infer_resize)
-      .gradient([](GradientContext& g) {
-        std::vector<std::string> inputs = {g.dout(0), g.in(0)};
-        if (g.inputs() > 1) inputs.push_back(g.in(1));
-        g.op("UpsampleBilinearGradient", inputs, {g.din(0)});
-      });
-  return declare_resize(schema);
-}
-OpSchema bilinear_gradient_schema() {
-  OpSchema schema("UpsampleBilinearGradient");
-  schema.doc("The gradient of each pixel of Y, shared out among the four it was made from.")
-      .input("dY")
-      .input("X", "only its shape is used")
-      .optional_input("scales")
-      .output("dX")
-      .infer(infer_resize_gradient)
-      .no_gradient();
-  return declare_resize(schema);
-}
-const RegisterOperator upsample_bilinear(bilinear_schema());
-const RegisterOperator upsample_bilinear_gradient(bilinear_gradient_schema());
+const RegisterOperator upsample_bilinear(
+    resize_schema("UpsampleBilinear",
+                  "An image of other height and width (rounded down), interpolated linearly along "
+                  "both; the corner pixels of X and Y lie on each other.")
+        .differs("`order` is respected; Caffe2 takes every image for NCHW."));
+const RegisterOperator upsample_bilinear_gradient(resize_gradient_schema(
+    "UpsampleBilinear",
+    "The gradient of each pixel of Y, shared out among the four it was made from."));
 
 /// What a target pixel is made of along one axis: (1 - weight) of `low` and weight of `high`.
 template <typename T>
@@ -121,16 +97,15 @@ void share_out(const IndexMap& map, int width, void* scratch, const T* dy, T* dx
       /*grain=*/1);
 }
 
-IndexMap image_map(const PrepareContext& prepare, const TensorDesc& x, const TensorDesc& y) {
-  const Order order = order_of(prepare.args);
-  const ImageShape from = image_shape(x.shape, order, "X"), to = image_shape(y.shape, order, "Y");
-  require(from.pixels() > 0 || to.pixels() == 0, ErrorCode::kShapeMismatch,
-          "there is nothing to interpolate in {}", x.shape.to_string());
-  return IndexMap::of_images(from, to, are_channels_last(order, {&x, &y}));
+IndexMap blend_map(const PrepareContext& prepare, const TensorDesc& x, const TensorDesc& y) {
+  const IndexMap map = resize_map(prepare.args, x, y);
+  require(map.source_rows * map.source_cols > 0 || map.rows * map.cols == 0,
+          ErrorCode::kShapeMismatch, "there is nothing to interpolate in {}", x.shape.to_string());
+  return map;
 }
 
 const RegisterCpuKernel bilinear_cpu("UpsampleBilinear", [](const PrepareContext& prepare) {
-  const IndexMap map = image_map(prepare, prepare.inputs[0], prepare.outputs[0]);
+  const IndexMap map = blend_map(prepare, prepare.inputs[0], prepare.outputs[0]);
   return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
     return make_kernel(
         [map, width = prepare.width](OpContext& context) {
@@ -141,7 +116,7 @@ const RegisterCpuKernel bilinear_cpu("UpsampleBilinear", [](const PrepareContext
 });
 const RegisterCpuKernel bilinear_gradient_cpu(
     "UpsampleBilinearGradient", [](const PrepareContext& prepare) {
-      const IndexMap map = image_map(prepare, prepare.outputs[0], prepare.inputs[0]);
+      const IndexMap map = blend_map(prepare, prepare.outputs[0], prepare.inputs[0]);
       return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
         return make_kernel(
             [map, width = prepare.width](OpContext& context) {

@@ -3,6 +3,7 @@
 //
 //   test_operators [gtest flags]
 //   test_operators --dump=FILE.json
+//   test_operators --dump-damages=FILE.json
 //   test_operators --run=CASES.json --results=FILE.json
 
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "tests/operators/damage.h"
 #include "tests/operators/golden.h"
 #include "tests/operators/run_cases.h"
 
@@ -34,6 +36,10 @@ int main(int argc, char** argv) {
     const std::string cases = option(argc, argv, "--run=");
     if (!dump.empty()) {
       headrace::testing::dump_samples(dump);
+      return 0;
+    }
+    if (const std::string damages = option(argc, argv, "--dump-damages="); !damages.empty()) {
+      headrace::testing::dump_damages(damages);
       return 0;
     }
     if (!cases.empty()) {

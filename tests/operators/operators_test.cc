@@ -39,7 +39,7 @@ const std::set<std::string>& types_run_as_gradients() {
 
 TEST(OperatorTable, EveryOperatorHasSamples) {
   for (const std::string& type : operator_types()) {
-    // Control flow is expanded by the graph; there is no kernel to run.
+    // Their nets are run by the graph (tests/graph/nested_node_test.cc); there is no kernel.
     if (type == "If" || type == "While") continue;
     EXPECT_TRUE(!samples_of(type).empty() || types_run_as_gradients().contains(type))
         << type << " has no samples: add some to tests/operators/samples/";

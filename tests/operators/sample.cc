@@ -161,9 +161,17 @@ OperatorErrors::OperatorErrors(std::string type, std::vector<ErrorSample> sample
   all.insert(all.end(), samples.begin(), samples.end());
 }
 
-const std::vector<Sample>& samples_of(const std::string& type) { return table().samples[type]; }
+const std::vector<Sample>& samples_of(const std::string& type) {
+  static const std::vector<Sample> kNone;
+  auto found = table().samples.find(type);
+  return found == table().samples.end() ? kNone : found->second;
+}
 
-const std::vector<ErrorSample>& errors_of(const std::string& type) { return table().errors[type]; }
+const std::vector<ErrorSample>& errors_of(const std::string& type) {
+  static const std::vector<ErrorSample> kNone;
+  auto found = table().errors.find(type);
+  return found == table().errors.end() ? kNone : found->second;
+}
 
 std::vector<std::string> sampled_types() {
   std::vector<std::string> types;
