@@ -1,5 +1,7 @@
 #include "core/workspace.h"
 
+#include <set>
+
 #include "core/text.h"
 
 namespace headrace {
@@ -22,6 +24,7 @@ void Slot::release_shared() { leases_.fetch_sub(1, std::memory_order_release); }
 void Slot::release_exclusive() { leases_.store(0, std::memory_order_release); }
 
 Slot& Workspace::slot(std::string_view name) {
+  if (Slot* found = find(name)) return *found;
   std::lock_guard lock(mutex_);
   auto found = slots_.find(name);
   if (found == slots_.end()) {
@@ -31,18 +34,28 @@ Slot& Workspace::slot(std::string_view name) {
 }
 
 Slot* Workspace::find(std::string_view name) const {
+  if (Slot* own = find_own(name)) return own;
+  Slot* outer = outer_ == nullptr ? nullptr : outer_->find(name);
+  // The version, not the content, which another run may be writing.
+  return outer == nullptr || outer->version.load() == 0 ? nullptr : outer;
+}
+
+Slot* Workspace::find_own(std::string_view name) const {
   std::lock_guard lock(mutex_);
   auto found = slots_.find(name);
   return found == slots_.end() ? nullptr : found->second.get();
 }
 
 std::vector<std::string> Workspace::names() const {
-  std::lock_guard lock(mutex_);
-  std::vector<std::string> names;
-  for (const auto& [name, slot] : slots_) {
-    if (!slot->blob.empty()) names.push_back(name);
+  std::set<std::string> names;
+  if (outer_ != nullptr) {
+    for (std::string& name : outer_->names()) names.insert(std::move(name));
   }
-  return names;
+  std::lock_guard lock(mutex_);
+  for (const auto& [name, slot] : slots_) {
+    if (!slot->blob.empty()) names.insert(name);
+  }
+  return {names.begin(), names.end()};
 }
 
 void Workspace::feed(std::string_view name, Blob blob) {
@@ -84,7 +97,18 @@ bool Workspace::remove(std::string_view name) {
   return held;
 }
 
+void Workspace::clear() {
+  std::vector<std::string> own;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, slot] : slots_) own.push_back(name);
+  }
+  for (const std::string& name : own) remove(name);
+}
+
 void Workspace::mark_torn(std::string reason) {
+  // What was half written may be the outer one's.
+  if (outer_ != nullptr) return outer_->mark_torn(std::move(reason));
   std::lock_guard lock(mutex_);
   if (torn_.load()) return;
   torn_reason_ = std::move(reason);
@@ -92,12 +116,14 @@ void Workspace::mark_torn(std::string reason) {
 }
 
 void Workspace::clear_torn() {
+  if (outer_ != nullptr) return outer_->clear_torn();
   std::lock_guard lock(mutex_);
   torn_reason_.clear();
   torn_.store(false);
 }
 
 void Workspace::check_whole() const {
+  if (outer_ != nullptr) return outer_->check_whole();
   if (!torn_.load(std::memory_order_acquire)) return;
   std::lock_guard lock(mutex_);
   fail(ErrorCode::kState,

@@ -38,11 +38,16 @@ struct Slot {
 /// by leases.
 class Workspace {
  public:
+  Workspace() = default;
+  /// A workspace inside another one, which outlives it: what the outer one holds, or has
+  /// held, is seen and written as if it were its own; what is new stays inside.
+  explicit Workspace(Workspace* outer) : outer_(outer) {}
+
   /// The slot of that name, made empty when there is none.
   Slot& slot(std::string_view name);
   /// Null when there is no such slot.
   Slot* find(std::string_view name) const;
-  /// Names of all slots that hold something, sorted.
+  /// Names of all slots that hold something, those of the outer workspace included, sorted.
   std::vector<std::string> names() const;
 
   /// Replaces the content of a slot. Throws kState while a run holds a lease on it.
@@ -52,6 +57,9 @@ class Workspace {
   /// Removes the content (kState while leased); true when there was any.
   bool remove(std::string_view name);
 
+  /// Empties all slots of its own (kState while one is leased); those of the outer workspace stay.
+  void clear();
+
   /// A run that failed after it had begun to write state calls mark_torn; runs refuse to start
   /// until the state is loaded again and clear_torn() was called.
   void mark_torn(std::string reason);
@@ -60,6 +68,9 @@ class Workspace {
   void check_whole() const;
 
  private:
+  Slot* find_own(std::string_view name) const;
+
+  Workspace* outer_ = nullptr;
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Slot>, std::less<>> slots_;
   std::atomic<bool> torn_{false};

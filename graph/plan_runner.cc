@@ -3,81 +3,25 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <thread>
 #include <vector>
 
 #include "core/error.h"
 #include "core/net_roles.h"
 #include "core/proto/net.pb.h"
-#include "core/text.h"
-#include "graph/problems.h"
+#include "core/rng.h"
+#include "graph/plan_check.h"
 
 namespace headrace {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Everything that is wrong with a plan, in words.
-class PlanChecker {
- public:
-  explicit PlanChecker(const PlanDef& plan) : problems_(plan.name()) {
-    for (const NetDef& net : plan.network()) {
-      if (net.name().empty()) problems_.add("a network has no name, and steps call it by name");
-      if (!names_.insert(net.name()).second) {
-        problems_.add(fmt::format("two networks are named '{}'", net.name()));
-      }
-    }
-    for (const ExecutionStep& step : plan.execution_step()) check(step);
-    problems_.throw_if_any();
-  }
-
- private:
-  void check(const ExecutionStep& step) {
-    const auto say = [&](std::string problem) {
-      problems_.add(fmt::format("step '{}' {}", step.name(), problem));
-    };
-    const auto refuse = [&](bool given, const char* field) {
-      require(!given, ErrorCode::kUnsupported, "step '{}' has {}, which headrace does not run",
-              step.name(), field);
-    };
-    refuse(step.has_run_every_ms(), "run_every_ms");
-    refuse(step.create_workspace(), "create_workspace");
-    refuse(step.num_concurrent_instances() > 1, "num_concurrent_instances");
-    refuse(!step.criteria_network().empty(), "criteria_network");
-    if (step.substep_size() > 0 && step.network_size() > 0) {
-      say("has substeps and networks; it can have either");
-    }
-    if (step.num_iter() < 0) say(fmt::format("has num_iter {}", step.num_iter()));
-    if (step.has_should_stop_blob()) {
-      if (step.should_stop_blob().empty()) say("has a should_stop_blob without name");
-      if (step.has_num_iter()) say("has num_iter and should_stop_blob; it can have either");
-    } else if (step.only_once()) {
-      say("has only_once, which is for steps with should_stop_blob");
-    }
-    if (step.has_report_net()) {
-      check_name(step, step.report_net());
-      if (step.report_interval() <= 0) {
-        say(fmt::format("has report_net and report_interval {}; seconds, at least 1, are expected",
-                        step.report_interval()));
-      }
-    }
-    for (const std::string& name : step.network()) check_name(step, name);
-    for (const ExecutionStep& substep : step.substep()) check(substep);
-  }
-
-  void check_name(const ExecutionStep& step, const std::string& name) {
-    if (names_.contains(name)) return;
-    const std::vector<std::string> known(names_.begin(), names_.end());
-    problems_.add(fmt::format("step '{}' runs net '{}', which the plan does not have{}",
-                              step.name(), name, did_you_mean(name, known)));
-  }
-
-  graph::Problems problems_;
-  std::set<std::string> names_;
-};
 
 /// Names that a net reads before it writes them, and all that it writes.
 struct NetNames {
@@ -97,27 +41,109 @@ void collect_stop_blobs(const ExecutionStep& step, std::set<std::string>& names)
   for (const ExecutionStep& substep : step.substep()) collect_stop_blobs(substep, names);
 }
 
+/// Keeps nets that run side by side from each other's blobs: one that touches what another one is
+/// writing waits. (Leases of slots do not wait, they fail.)
+class SlotTurns {
+ public:
+  /// A held turn at all slots of a workspace that a net touches.
+  class Turn {
+   public:
+    Turn(SlotTurns& turns, const Workspace& workspace, const NetNames& names) {
+      std::map<std::shared_mutex*, bool> wanted;  // in one order for all: nobody waits in a circle
+      for (const std::string& name : names.reads)
+        wanted.emplace(turns.mutex_of(workspace, name), false);
+      for (const std::string& name : names.writes) wanted[turns.mutex_of(workspace, name)] = true;
+      wanted.erase(nullptr);
+      for (const auto& [mutex, exclusive] : wanted) {
+        exclusive ? mutex->lock() : mutex->lock_shared();
+        held_.emplace_back(mutex, exclusive);
+      }
+    }
+    ~Turn() {
+      for (const auto& [mutex, exclusive] : held_) {
+        exclusive ? mutex->unlock() : mutex->unlock_shared();
+      }
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    std::vector<std::pair<std::shared_mutex*, bool>> held_;
+  };
+
+ private:
+  /// Null for names that are inside of their net only.
+  std::shared_mutex* mutex_of(const Workspace& workspace, const std::string& name) {
+    const Slot* slot = workspace.find(name);
+    if (slot == nullptr) return nullptr;
+    const std::lock_guard lock(mutex_);
+    return &mutexes_[slot];
+  }
+
+  std::mutex mutex_;
+  std::map<const Slot*, std::shared_mutex> mutexes_;
+};
+
+bool runs_side_by_side(const ExecutionStep& step) {
+  return step.concurrent_substeps() || std::ranges::any_of(step.substep(), runs_side_by_side);
+}
+
 }  // namespace
 
 struct PlanRunner::Impl {
+  struct Net {
+    const NetDef* def;
+    NetNames names;
+    SessionOptions options;
+  };
+
   struct Network {
+    const Net* net = nullptr;
     std::unique_ptr<Session> session;
     std::mutex turn;
     uint64_t runs = 0;
   };
 
-  /// A report net while its step runs; `outer` is that of a step around it.
+  /// A workspace and the nets that run over it: that of the plan, and one for each instance of a
+  /// step that makes its own.
+  struct Scope {
+    std::unique_ptr<Workspace> own;
+    Workspace* workspace;
+    std::map<std::string, Network> networks;
+  };
+
+  /// One instance of a step.
+  struct Node {
+    const ExecutionStep* step;
+    Scope* scope;
+    std::vector<std::unique_ptr<Node>> substeps;  // all instances, one instance after the other
+    std::vector<std::unique_ptr<Node>> reports;   // substeps with run_every_ms
+  };
+
+  /// What is repeated in intervals while a step runs, on the way and once at its end; `outer` is
+  /// the next one, of the same step or of a step around it.
   struct Reporter {
     Reporter* outer;
-    Network& network;
+    std::function<void()> act;
     Clock::duration interval;
-    Clock::time_point next;
+    Clock::time_point next = Clock::now() + interval;
   };
 
   Impl(const PlanDef& the_plan, Workspace& workspace, ThreadPool& pool,
        const SessionOptions& options)
-      : plan(std::make_unique<PlanDef>(the_plan)), workspace(workspace) {
-    const PlanChecker check(*plan);
+      : plan(std::make_unique<PlanDef>(the_plan)), pool(pool) {
+    graph::check_plan(*plan, options.compile.warn);
+    choose_options(options);
+    Scope& outside = scopes.emplace_back();
+    outside.workspace = &workspace;
+    for (const ExecutionStep& step : plan->execution_step()) {
+      steps.push_back(make_node(step, outside));
+      side_by_side |= runs_side_by_side(step);
+    }
+  }
+
+  /// What each net leaves readable for the others, and its losses.
+  void choose_options(const SessionOptions& options) {
     std::set<std::string> wanted(options.compile.readable.names.begin(),
                                  options.compile.readable.names.end());
     for (const ExecutionStep& step : plan->execution_step()) collect_stop_blobs(step, wanted);
@@ -136,70 +162,109 @@ struct PlanRunner::Impl {
       own.compile.finite.clear();
       std::ranges::set_intersection(names[i].writes, losses,
                                     std::back_inserter(own.compile.finite));
-      networks[plan->network(i).name()].session =
-          std::make_unique<Session>(plan->network(i), workspace, pool, own);
+      nets.emplace(plan->network(i).name(), Net{&plan->network(i), names[i], std::move(own)});
     }
   }
 
-  void run(const ExecutionStep& step, Reporter* reporter) {
-    std::optional<Reporter> own;
+  std::unique_ptr<Node> make_node(const ExecutionStep& step, Scope& around) {
+    auto node = std::make_unique<Node>(Node{.step = &step, .scope = &around});
+    if (step.create_workspace()) {
+      node->scope = &scopes.emplace_back();
+      node->scope->own = std::make_unique<Workspace>(around.workspace);
+      node->scope->workspace = node->scope->own.get();
+    }
+    if (step.has_report_net()) add_network(step.report_net(), *node->scope);
+    for (const std::string& name : step.network()) add_network(name, *node->scope);
+    for (int i = 0; i < std::max(1, step.num_concurrent_instances()); ++i) {
+      for (const ExecutionStep& substep : step.substep()) {
+        auto& list = substep.has_run_every_ms() ? node->reports : node->substeps;
+        list.push_back(make_node(substep, *node->scope));
+      }
+    }
+    return node;
+  }
+
+  void add_network(const std::string& name, Scope& scope) {
+    Network& network = scope.networks[name];
+    if (network.session != nullptr) return;
+    const Net& net = nets.at(name);
+    network.net = &net;
+    SessionOptions options = net.options;
+    // Instances draw numbers of their own.
+    const uint64_t instance = scopes.size() - 1;
+    if (instance > 0) options.run.seed = Rng(options.run.seed, random_key(name), instance).bits(0);
+    network.session = std::make_unique<Session>(*net.def, *scope.workspace, pool, options);
+  }
+
+  void run(Node& node, Reporter* reporter) {
+    const ExecutionStep& step = *node.step;
+    if (step.create_workspace()) node.scope->own->clear();
+    std::deque<Reporter> own;
+    const auto repeat = [&](std::function<void()> act, Clock::duration interval) {
+      reporter = &own.emplace_back(Reporter{reporter, std::move(act), interval});
+    };
     if (step.has_report_net()) {
-      const std::chrono::seconds interval(step.report_interval());
-      own.emplace(reporter, networks.at(step.report_net()), interval, Clock::now() + interval);
-      reporter = &*own;
+      Network& network = node.scope->networks.at(step.report_net());
+      repeat([&] { run(network, *node.scope); }, std::chrono::seconds(step.report_interval()));
+    }
+    for (const auto& report : node.reports) {
+      repeat([&] { run(*report, nullptr); },
+             std::chrono::milliseconds(report->step->run_every_ms()));
     }
     const bool endless = step.has_should_stop_blob() && !step.only_once();
     const int64_t rounds = step.has_num_iter() ? step.num_iter() : 1;
     for (int64_t i = 0; endless || i < rounds; ++i) {
-      if (run_round(step, reporter)) break;
+      if (run_round(node, reporter)) break;
     }
-    if (own) run(own->network);
+    for (Reporter& last : own) last.act();
   }
 
   /// Returns whether the step is to stop.
-  bool run_round(const ExecutionStep& step, Reporter* reporter) {
+  bool run_round(Node& node, Reporter* reporter) {
     check_cancelled();
-    if (step.concurrent_substeps()) {
-      run_side_by_side(step);
+    if (node.step->concurrent_substeps()) {
+      run_side_by_side(node);
       report(reporter);
-      return is_to_stop(step);
+      return is_to_stop(node);
     }
-    for (const ExecutionStep& substep : step.substep()) {
-      run(substep, reporter);
-      if (is_to_stop(step)) return true;
+    for (const auto& substep : node.substeps) {
+      run(*substep, reporter);
+      if (is_to_stop(node)) return true;
     }
-    for (const std::string& name : step.network()) {
-      run(networks.at(name));
+    for (const std::string& name : node.step->network()) {
+      run(node.scope->networks.at(name), *node.scope);
       report(reporter);
-      if (is_to_stop(step)) return true;
+      if (is_to_stop(node)) return true;
     }
     return false;
   }
 
-  void run(Network& network) {
+  void run(Network& network, const Scope& scope) {
     check_cancelled();
     const std::lock_guard turn(network.turn);
+    std::optional<SlotTurns::Turn> slots;
+    if (side_by_side) slots.emplace(slot_turns, *scope.workspace, network.net->names);
     network.session->run(network.runs++);
   }
 
-  void report(Reporter* reporter) {
+  static void report(Reporter* reporter) {
     for (; reporter != nullptr; reporter = reporter->outer) {
       if (Clock::now() < reporter->next) continue;
-      run(reporter->network);
+      reporter->act();
       reporter->next = Clock::now() + reporter->interval;
     }
   }
 
   /// Reports wait for the end of the round: no other thread may see half of what a net writes.
-  void run_side_by_side(const ExecutionStep& step) {
+  void run_side_by_side(Node& node) {
     std::mutex mutex;
     std::exception_ptr first;
     {
       std::vector<std::jthread> threads;
-      for (const ExecutionStep& substep : step.substep()) {
-        threads.emplace_back([&] {
+      for (const auto& substep : node.substeps) {
+        threads.emplace_back([&, substep = substep.get()] {
           try {
-            run(substep, nullptr);
+            run(*substep, nullptr);
           } catch (...) {
             const std::lock_guard lock(mutex);
             if (first != nullptr) return;
@@ -212,9 +277,10 @@ struct PlanRunner::Impl {
     if (first != nullptr) std::rethrow_exception(first);
   }
 
-  bool is_to_stop(const ExecutionStep& step) const {
+  static bool is_to_stop(const Node& node) {
+    const ExecutionStep& step = *node.step;
     if (!step.has_should_stop_blob()) return false;
-    const Tensor stop = workspace.fetch(step.should_stop_blob());
+    const Tensor stop = node.scope->workspace->fetch(step.should_stop_blob());
     require(stop.dtype() == DType::kBool && stop.numel() == 1, ErrorCode::kTypeMismatch,
             "step '{}' stops by '{}', which must be one bool and is {}", step.name(),
             step.should_stop_blob(), stop.desc().to_string());
@@ -227,12 +293,18 @@ struct PlanRunner::Impl {
 
   void cancel() {
     cancelled.store(true);
-    for (auto& [name, network] : networks) network.session->cancel();
+    for (Scope& scope : scopes) {
+      for (auto& [name, network] : scope.networks) network.session->cancel();
+    }
   }
 
   std::unique_ptr<PlanDef> plan;
-  Workspace& workspace;
-  std::map<std::string, Network> networks;
+  ThreadPool& pool;
+  std::map<std::string, Net> nets;
+  std::deque<Scope> scopes;  // the one of the plan first
+  std::vector<std::unique_ptr<Node>> steps;
+  bool side_by_side = false;  // some step does
+  SlotTurns slot_turns;
   std::atomic<bool> cancelled{false};
 };
 
@@ -244,7 +316,7 @@ PlanRunner::~PlanRunner() = default;
 
 void PlanRunner::run() {
   impl_->cancelled.store(false);
-  for (const ExecutionStep& step : impl_->plan->execution_step()) impl_->run(step, nullptr);
+  for (const auto& step : impl_->steps) impl_->run(*step, nullptr);
 }
 
 void PlanRunner::cancel() { impl_->cancel(); }

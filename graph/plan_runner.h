@@ -14,19 +14,28 @@ class PlanDef;
 /// execution steps say. A step holds nets or further steps and repeats them `num_iter` times (1),
 /// or until `should_stop_blob`, one bool, is true; that is looked at after each of them, and with
 /// `only_once` there is one round at the most. `concurrent_substeps` run side by side, a thread
-/// each. `report_net` runs when `report_interval` seconds have passed since it last did, between
-/// two nets so that it sees whole results, and once at the end of its step.
+/// each. With `num_concurrent_instances` the substeps are there so many times: all of an instance,
+/// then all of the next one, or side by side.
 ///
-/// A net that stands in several steps is one Session; steps side by side take turns at it. What one
-/// net writes and another one reads stays in the workspace, besides what `options` asks for.
+/// A step that says `create_workspace` has blobs of its own, in each instance: what is there when
+/// the step begins is seen and written, what is new is gone when it begins again. Random numbers
+/// differ between instances.
+///
+/// `report_net` runs when `report_interval` seconds have passed since it last did, between two nets
+/// so that it sees whole results, and once at the end of its step; so does a substep with
+/// `run_every_ms`, instead of its place in the order. While substeps run side by side reports wait.
+///
+/// A net that stands in several steps is one Session (per workspace); steps side by side take turns
+/// at it, and at blobs that one of them writes. What one net writes and another one reads stays in
+/// the workspace, besides what `options` asks for.
 ///
 /// Losses that a net names, and those of `options`, are guarded in the nets that compute them.
 ///
 /// One thread at a time. (In the sense of Caffe2; a Plan is something else: one compiled net.)
 class PlanRunner {
  public:
-  /// Throws one Error (kInvalidNet) that lists what is wrong with the steps; kUnsupported for
-  /// run_every_ms, create_workspace, num_concurrent_instances and criteria_network.
+  /// Throws one Error (kInvalidNet) that lists what is wrong with the steps. A criteria_network,
+  /// which Caffe2 does not run either, is a warning.
   PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
              SessionOptions options = {});
   ~PlanRunner();

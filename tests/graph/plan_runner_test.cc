@@ -17,7 +17,8 @@ namespace {
 
 using testing::expect_error;
 
-/// Nets A, B and R add one to a, b and r; S adds one to a and says whether that makes `three`.
+/// Nets A, B and R add one to a, b and r; S adds one to a and says whether that makes `three`. Nets
+/// x and y append a digit to `digits`. I makes `local` 10, L adds one to it, P adds it to b.
 constexpr const char* kNets = R"(
   name: "test"
   network { name: "A" op { type: "Add" input: "a" input: "one" output: "a" } }
@@ -25,6 +26,13 @@ constexpr const char* kNets = R"(
   network { name: "R" op { type: "Add" input: "r" input: "one" output: "r" } }
   network { name: "S" op { type: "Add" input: "a" input: "one" output: "a" }
                       op { type: "GE" input: "a" input: "three" output: "stop" } }
+  network { name: "x" op { type: "Mul" input: "digits" input: "ten" output: "digits" }
+                      op { type: "Add" input: "digits" input: "one" output: "digits" } }
+  network { name: "y" op { type: "Mul" input: "digits" input: "ten" output: "digits" }
+                      op { type: "Add" input: "digits" input: "two" output: "digits" } }
+  network { name: "I" op { type: "Copy" input: "ten" output: "local" } }
+  network { name: "L" op { type: "Add" input: "local" input: "one" output: "local" } }
+  network { name: "P" op { type: "Add" input: "b" input: "local" output: "b" } }
 )";
 
 struct Counts {
@@ -43,7 +51,9 @@ class PlanRunnerTest : public ::testing::Test {
   PlanRunnerTest() {
     for (const char* name : {"a", "b", "r"}) feed(name, 0);
     feed("one", 1);
+    feed("two", 2);
     feed("three", 3);
+    feed("ten", 10);
   }
   void feed(const char* name, float value) {
     workspace.feed(name, Tensor::from<float>({1}, {value}));
@@ -58,6 +68,12 @@ class PlanRunnerTest : public ::testing::Test {
   Counts run(const std::string& steps) {
     PlanRunner(plan_of(steps), workspace, pool).run();
     return {value("a"), value("b"), value("r")};
+  }
+
+  float digits(const std::string& steps) {
+    feed("digits", 0);
+    run(steps);
+    return value("digits");
   }
 
   ThreadPool pool{{.threads = 2}};
@@ -173,13 +189,80 @@ TEST_F(PlanRunnerTest, ListsEverythingThatIsWrongWithTheSteps) {
   }
 }
 
-TEST_F(PlanRunnerTest, RefusesWhatItDoesNotRun) {
-  for (const char* field : {"run_every_ms: 5", "create_workspace: true",
-                            "num_concurrent_instances: 2", "criteria_network: 'A'"}) {
-    const std::string name(field, std::string(field).find(':'));
-    expect_error(ErrorCode::kUnsupported, name,
-                 [&] { run("execution_step { network: 'A' " + std::string(field) + " }"); });
-  }
+TEST_F(PlanRunnerTest, SequenceOfInstancesIsOneAfterTheOther) {
+  // x appends the digit 1, y the digit 2.
+  const std::string steps =
+      "execution_step { num_iter: 2 num_concurrent_instances: 2 "
+      "substep { network: 'x' } substep { network: 'y' } }";
+  EXPECT_EQ(digits(steps), 12121212);
+}
+
+TEST_F(PlanRunnerTest, SequenceOfASubstepWithRunEveryMsEndsItsStep) {
+  EXPECT_EQ(digits("execution_step { num_iter: 3 substep { network: 'x' run_every_ms: 100000 } "
+                   "substep { network: 'y' } }"),
+            2221);
+  EXPECT_EQ(digits("execution_step { num_iter: 3 substep { network: 'x' run_every_ms: 5 } }"), 1);
+  EXPECT_EQ(digits("execution_step { network: 'x' run_every_ms: 5 } "
+                   "execution_step { network: 'y' }"),
+            12);
+}
+
+TEST_F(PlanRunnerTest, ASubstepWithRunEveryMsRunsOnTheWay) {
+  run("execution_step { substep { network: 'A' num_iter: 3000 } "
+      "substep { network: 'R' run_every_ms: 1 } }");
+  EXPECT_EQ(value("a"), 3000);
+  EXPECT_GE(value("r"), 2);
+}
+
+TEST_F(PlanRunnerTest, SequenceOverAWorkspaceOfItsOwn) {
+  // What is there outside is written, what is new does not come out.
+  EXPECT_EQ(run("execution_step { create_workspace: true network: 'I' network: 'L' network: 'A' "
+                "num_iter: 3 }"),
+            (Counts{3, 0, 0}));
+  EXPECT_EQ(workspace.find("local"), nullptr);
+  feed("local", 0);
+  EXPECT_EQ(run("execution_step { create_workspace: true network: 'I' network: 'L' }"),
+            (Counts{3, 0, 0}));
+  EXPECT_EQ(value("local"), 11);
+}
+
+TEST_F(PlanRunnerTest, SequenceOfInstancesEachOverItsOwnWorkspace) {
+  // Each makes `local` 10, counts it up three times and adds it to b.
+  const std::string body =
+      "substep { create_workspace: true substep { network: 'I' } "
+      "substep { network: 'L' network: 'A' num_iter: 3 } substep { network: 'P' } }";
+  EXPECT_EQ(run("execution_step { num_concurrent_instances: 4 " + body + " }"),
+            (Counts{12, 52, 0}));
+  EXPECT_EQ(
+      run("execution_step { num_concurrent_instances: 4 concurrent_substeps: true " + body + " }"),
+      (Counts{24, 104, 0}));
+}
+
+TEST_F(PlanRunnerTest, AWorkspaceOfItsOwnIsNewEachTime) {
+  // L reads what only I makes.
+  PlanRunner runner(plan_of("execution_step { create_workspace: true network: 'I' } "), workspace,
+                    pool);
+  runner.run();
+  expect_error(ErrorCode::kInvalidNet, "'local'", [&] {
+    run("execution_step { num_iter: 2 substep { create_workspace: true should_stop_blob: 'stop' "
+        "only_once: true network: 'S' network: 'L' network: 'I' } }");
+  });
+}
+
+TEST_F(PlanRunnerTest, WarnsOfWhatHasNoEffect) {
+  std::vector<std::string> lines;
+  SessionOptions options;
+  options.compile.warn = [&](const std::string& line) { lines.push_back(line); };
+  PlanRunner(plan_of("execution_step { name: 's' network: 'A' criteria_network: 'B' "
+                     "num_concurrent_instances: 3 run_every_ms: 5 }"),
+             workspace, pool, options)
+      .run();
+  EXPECT_EQ(value("a"), 1);
+  EXPECT_EQ(value("b"), 0);
+  ASSERT_EQ(lines.size(), 3);
+  EXPECT_NE(lines[0].find("run_every_ms"), lines[0].npos);
+  EXPECT_NE(lines[1].find("num_concurrent_instances"), lines[1].npos);
+  EXPECT_NE(lines[2].find("criteria_network"), lines[2].npos);
 }
 
 }  // namespace
