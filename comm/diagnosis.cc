@@ -4,13 +4,13 @@
 
 namespace headrace::comm {
 
-bool Diagnosis::begin_mismatch(const Message& expected, const std::string& found,
+bool Diagnosis::begin_mismatch(int peer, uint32_t op, const std::string& found,
                                const std::string& ours, int rank) {
   const std::lock_guard lock(mutex_);
   if (question_ != Question::kNone) return false;
   question_ = Question::kMismatch;
-  op_ = expected.op;
-  peer_ = expected.peer;
+  op_ = op;
+  peer_ = peer;
   rank_ = rank;
   what_ = found;
   ours_ = ours;

@@ -23,9 +23,10 @@ class Diagnosis {
 
   explicit Diagnosis(int size) : answers_(static_cast<size_t>(size)) {}
 
-  /// A message that is not `expected` came from a peer, which is to be asked. `ours` is what this
-  /// rank does. False if a question is already open.
-  bool begin_mismatch(const Message& expected, const std::string& found, const std::string& ours,
+  /// A message that was not expected came from `peer`, which is to be asked what collective `op`
+  /// is, to which it belongs; `ours` is what this rank knows of that. False if a question is open
+  /// already.
+  bool begin_mismatch(int peer, uint32_t op, const std::string& found, const std::string& ours,
                       int rank);
 
   /// A collective did not end in time; all peers are to be asked.

@@ -77,7 +77,7 @@ class Group::Impl final : public TransportListener {
     idler_.notify_one();
     turn_.notify_all();
     thread_.join();
-    transport_.reset();
+    transport_->close();
   }
 
   int rank() const { return transport_->rank(); }
@@ -163,12 +163,13 @@ class Group::Impl final : public TransportListener {
   }
 
   // What the transport reports.
-  void failed(const Failure& failure) override { fail(failure, false); }
+  void failed(const Failure& failure) override { fail(failure, true); }
+  void told(const Failure& failure) override { fail(failure, false); }
 
-  void mismatched(const Message& expected, const std::string& found) override {
-    const std::string ours = recorder_.describe(expected.op);
-    if (!diagnosis_.begin_mismatch(expected, found, ours, rank())) return;
-    transport_->ask(expected.peer, expected.op);
+  void mismatched(const Message& expected, uint32_t op, const std::string& found) override {
+    const std::string ours = recorder_.describe(op);
+    if (!diagnosis_.begin_mismatch(expected.peer, op, found, ours, rank())) return;
+    transport_->ask(expected.peer, op);
   }
 
   std::string describe_op(uint32_t op) override { return recorder_.describe(op); }

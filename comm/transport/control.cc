@@ -53,7 +53,8 @@ Control::Control(int rank, std::vector<Descriptor> sockets)
   }
 }
 
-Control::~Control() {
+void Control::close() {
+  if (std::exchange(over_, true)) return;
   if (thread_.joinable()) {
     stop_.store(true);
     wake();
@@ -162,7 +163,7 @@ void Control::read(int rank) {
     const ssize_t count = ::recv(peer.socket.number(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count <= 0) {
-      return close(rank, count == 0           ? "closed its connection without a word: its process "
+      return ended(rank, count == 0           ? "closed its connection without a word: its process "
                                                 "ended or was killed"
                          : errno == ETIMEDOUT ? "does not acknowledge anything: its machine or the "
                                                 "network is down"
@@ -172,7 +173,7 @@ void Control::read(int rank) {
       peer.parser.append(std::span(bytes).first(static_cast<size_t>(count)));
       while (auto frame = peer.parser.next()) handle(rank, *frame);
     } catch (const Error& error) {
-      return close(rank, fmt::format("sent garbage ({})", error.message()));
+      return ended(rank, fmt::format("sent garbage ({})", error.message()));
     }
   }
 }
@@ -184,10 +185,10 @@ void Control::handle(int rank, const ControlFrame& frame) {
       return;
     case ControlFrame::Type::kFailure:
       told_.store(true);
-      return listener_->failed({frame.value <= static_cast<uint32_t>(ErrorCode::kInternal)
-                                    ? static_cast<ErrorCode>(frame.value)
-                                    : ErrorCode::kUnavailable,
-                                frame.rank, fmt::format("rank {} reports: {}", rank, frame.text)});
+      return listener_->told({frame.value <= static_cast<uint32_t>(ErrorCode::kInternal)
+                                  ? static_cast<ErrorCode>(frame.value)
+                                  : ErrorCode::kUnavailable,
+                              frame.rank, fmt::format("rank {} reports: {}", rank, frame.text)});
     case ControlFrame::Type::kAsk:
       return send(rank, {.type = ControlFrame::Type::kAnswer,
                          .value = frame.value,
@@ -199,7 +200,7 @@ void Control::handle(int rank, const ControlFrame& frame) {
   }
 }
 
-void Control::close(int rank, const std::string& how) {
+void Control::ended(int rank, const std::string& how) {
   Peer& peer = *peers_[static_cast<size_t>(rank)];
   peer.closed = true;
   ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, peer.socket.number(), nullptr);

@@ -23,8 +23,7 @@ class Control {
  public:
   /// sockets[r] leads to rank r; that of `rank` is empty.
   Control(int rank, std::vector<Descriptor> sockets);
-  /// Says goodbye.
-  ~Control();
+  ~Control() { close(); }
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
@@ -32,6 +31,7 @@ class Control {
   void listen(TransportListener& listener);
 
   /// See Transport.
+  void close();
   void tell(const Failure& failure);
   void ask(int peer, uint32_t op);
 
@@ -64,7 +64,7 @@ class Control {
   void handle(int rank, const ControlFrame& frame);
   void send(int rank, const ControlFrame& frame);
   void flush(Peer& peer);
-  void close(int rank, const std::string& how);
+  void ended(int rank, const std::string& how);
   void wake();
 
   const int rank_;
@@ -73,6 +73,7 @@ class Control {
   Descriptor event_;
   TransportListener* listener_ = nullptr;
   std::atomic<bool> stop_{false};
+  bool over_ = false;              // goodbye has been said
   std::atomic<bool> told_{false};  // of the group's end, from here or elsewhere
   std::mutex mutex_;               // guards lost_
   std::vector<Lost> lost_;

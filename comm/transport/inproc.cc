@@ -87,14 +87,6 @@ class InprocTransport final : public Transport {
     hub_->ranks[static_cast<size_t>(rank)] = this;
   }
 
-  ~InprocTransport() override {
-    cancel();
-    hub_->gone[static_cast<size_t>(rank())].store(true);
-    for (Bell& bell : hub_->bells) bell.ring();
-    const std::lock_guard lock(hub_->mutex);
-    hub_->ranks[static_cast<size_t>(rank())] = nullptr;
-  }
-
   std::string_view name() const override { return "inproc"; }
   void listen(TransportListener& listener) override {
     const std::lock_guard lock(hub_->mutex);
@@ -158,6 +150,14 @@ class InprocTransport final : public Transport {
     receiving_.clear();
   }
 
+  void close() override {
+    cancel();
+    hub_->gone[static_cast<size_t>(rank())].store(true);
+    for (Bell& bell : hub_->bells) bell.ring();
+    const std::lock_guard lock(hub_->mutex);
+    hub_->ranks[static_cast<size_t>(rank())] = nullptr;
+  }
+
   void wait(std::chrono::steady_clock::time_point until) override {
     Bell& bell = hub_->bell(rank());
     std::unique_lock lock(bell.mutex);
@@ -172,7 +172,7 @@ class InprocTransport final : public Transport {
     const std::lock_guard lock(hub_->mutex);
     for (const InprocTransport* peer : hub_->ranks) {
       if (peer != nullptr && peer != this && peer->listener_ != nullptr) {
-        peer->listener_->failed(failure);
+        peer->listener_->told(failure);
       }
     }
   }
@@ -246,15 +246,20 @@ class InprocTransport final : public Transport {
       Slot& slot = channel.slots[in.received % kMessagesInFlight];
       auto expected = SlotState::kFull;
       if (!slot.state.compare_exchange_strong(expected, SlotState::kReading)) {
-        if (expected == SlotState::kFree && hub_->gone[static_cast<size_t>(in.peer)].load()) {
+        if (hub_->gone[static_cast<size_t>(in.peer)].load()) {
           give_up(in);
         }
         return moved;
       }
-      if (message.moved == 0 && !as_expected(message, slot)) {
-        in.stuck = true;
-        slot.state.store(SlotState::kFull);
-        return moved;
+      if (message.moved == 0) {
+        const std::string found =
+            difference(message, {slot.op, slot.index, slot.signature, slot.bytes});
+        if (!found.empty()) {
+          in.stuck = true;
+          slot.state.store(SlotState::kFull);  // before anybody hears of it and gives up
+          listener_->mismatched(message, slot.op, found);
+          return moved;
+        }
       }
       const size_t count = std::min(message.bytes - message.moved, kMaxPiece);
       if (message.take != nullptr) {
@@ -277,19 +282,11 @@ class InprocTransport final : public Transport {
     return moved;
   }
 
-  bool as_expected(const Message& message, const Slot& slot) {
-    const std::string found =
-        difference(message, {slot.op, slot.index, slot.signature, slot.bytes});
-    if (found.empty()) return true;
-    listener_->mismatched(message, found);
-    return false;
-  }
-
   /// The peer has left. What it sent before can still be read.
   void give_up(In& in) {
     const Slot& slot =
         hub_->channel(in.peer, rank(), in.lane).slots[in.received % kMessagesInFlight];
-    if (slot.state.load() != SlotState::kFree) return;
+    if (slot.state.load() == SlotState::kFull) return;
     in.stuck = true;
     listener_->failed(
         {ErrorCode::kUnavailable, in.peer, fmt::format("rank {} has left the group", in.peer)});

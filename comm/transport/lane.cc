@@ -115,21 +115,23 @@ bool Lane::check_header() {
   const auto frame = decode_frame(header_, why);
   const Message& message = receiving_.front();
   if (!frame) {
-    mismatch(std::move(why));
+    mismatch(message.op, std::move(why));
     return false;
   }
   if (frame->epoch != epoch_) {
-    mismatch(fmt::format("a message of epoch {} came, this is epoch {}", frame->epoch, epoch_));
+    mismatch(message.op,
+             fmt::format("a message of epoch {} came, this is epoch {}", frame->epoch, epoch_));
     return false;
   }
   std::string found =
       difference(message, {frame->op, frame->index, frame->signature, frame->length});
   if (found.empty()) return true;
-  mismatch(std::move(found));
+  mismatch(frame->op, std::move(found));
   return false;
 }
 
-void Lane::mismatch(std::string reason) {
+void Lane::mismatch(uint32_t op, std::string reason) {
+  found_op_ = op;
   stuck_ = true;
   reason_ = std::move(reason);
 }

@@ -32,8 +32,9 @@ class Lane {
   bool sends() const { return !sending_.empty(); }
   bool receives() const { return !receiving_.empty() && !stuck_; }
   const std::string& reason() const { return reason_; }
-  /// What kMismatch is about.
+  /// What kMismatch is about, and the collective that came instead.
   const Message& expected() const { return receiving_.front(); }
+  uint32_t found_op() const { return found_op_; }
 
   void send(Message& message);
   void receive(Message& message) { receiving_.push(message); }
@@ -49,7 +50,7 @@ class Lane {
 
  private:
   Result lost(int error);
-  void mismatch(std::string reason);
+  void mismatch(uint32_t op, std::string reason);
   bool check_header();
   void take(Message& message, std::span<std::byte> staging, size_t got);
 
@@ -57,6 +58,7 @@ class Lane {
   int peer_ = -1;
   uint32_t epoch_ = 0;
   bool stuck_ = false;
+  uint32_t found_op_ = 0;
   std::string reason_;
 
   MessageQueue sending_;

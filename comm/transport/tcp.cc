@@ -103,6 +103,8 @@ class TcpTransport final : public Transport {
     [[maybe_unused]] const auto written = ::write(event_.number(), &one, sizeof one);
   }
 
+  void close() override { control_.close(); }
+
   void tell(const Failure& failure) override { control_.tell(failure); }
   void ask(int peer, uint32_t op) override { control_.ask(peer, op); }
 
@@ -124,7 +126,8 @@ class TcpTransport final : public Transport {
   /// Reports what went wrong. True if anything moved.
   bool handle(Lane& lane, Lane::Result result) {
     if (result == Lane::Result::kLost) control_.lost(lane.peer(), lane.reason());
-    if (result == Lane::Result::kMismatch) listener_->mismatched(lane.expected(), lane.reason());
+    if (result == Lane::Result::kMismatch)
+      listener_->mismatched(lane.expected(), lane.found_op(), lane.reason());
     return result == Lane::Result::kMoved;
   }
 
@@ -142,7 +145,7 @@ class TcpTransport final : public Transport {
   std::vector<Lane*> receiving_;
   std::vector<std::byte> staging_;
   TransportListener* listener_ = nullptr;
-  Control control_;  // its thread ends first
+  Control control_;
 };
 
 }  // namespace

@@ -53,11 +53,15 @@ class TransportListener {
  public:
   virtual ~TransportListener() = default;
 
-  /// A peer, or the transport, can no longer be used. The first call counts.
+  /// A peer, or the transport, can no longer be used; peers may not know yet.
   virtual void failed(const Failure& failure) = 0;
 
-  /// A message from `message.peer` is not the one expected. `found` says how.
-  virtual void mismatched(const Message& expected, const std::string& found) = 0;
+  /// A peer says that the group has come to its end; it tells all ranks.
+  virtual void told(const Failure& failure) = 0;
+
+  /// A message from `expected.peer` is not the one expected: `found` says how, `op` is what it
+  /// belongs to.
+  virtual void mismatched(const Message& expected, uint32_t op, const std::string& found) = 0;
 
   /// What this rank does, or did, as collective `op`; a peer asks.
   virtual std::string describe_op(uint32_t op) = 0;
@@ -115,8 +119,12 @@ class Transport {
   virtual void wake() = 0;
 
   /// Tells all peers that can be reached that this group has come to its end, and why: their
-  /// listeners get failed(). Does not wait for them.
+  /// listeners get told(). Does not wait for them.
   virtual void tell(const Failure& failure) = 0;
+
+  /// Says goodbye to all peers. The listener hears nothing once this has returned; nothing but the
+  /// destructor may follow.
+  virtual void close() = 0;
 
   /// Asks a peer what it does as collective `op`; the listener gets described(), or nothing if the
   /// peer cannot answer.
