@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "comm/store.h"
+#include "comm/transport/shm.h"
 #include "comm/transport/tcp.h"
 
 namespace headrace::comm {
@@ -40,8 +41,17 @@ Groups connect_tcp_threads(int size, const GroupOptions& options) {
   });
 }
 
+Groups connect_shm_threads(int size, const GroupOptions& options) {
+  const auto store = make_memory_store();
+  return connect_threads(size, options, [&](int rank) {
+    return connect_shm({.rank = rank, .size = size, .secret = Secret("a secret of the test")},
+                       options.concurrent, *store);
+  });
+}
+
 std::vector<Wiring> wirings() {
-  return {{"inproc", make_inproc_groups}, {"tcp", connect_tcp_threads}};
+  return {
+      {"inproc", make_inproc_groups}, {"shm", connect_shm_threads}, {"tcp", connect_tcp_threads}};
 }
 
 }  // namespace headrace::comm

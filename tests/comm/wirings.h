@@ -17,6 +17,9 @@ std::vector<Wiring> wirings();
 Groups connect_threads(int size, const GroupOptions& options,
                        const std::function<std::unique_ptr<Transport>(int rank)>& connect);
 
+/// Through shared memory.
+Groups connect_shm_threads(int size, const GroupOptions& options);
+
 /// Over TCP on loopback.
 Groups connect_tcp_threads(int size, const GroupOptions& options);
 
