@@ -33,6 +33,10 @@ std::filesystem::path follow_links(std::filesystem::path path) {
        error ? error.message() : std::strerror(ELOOP));
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& path)
@@ -55,13 +59,30 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-// The name is independent of the target's, which may already be as long as names can be.
 void AtomicFile::open_temporary() {
+  if (open_nameless()) return;
+  take_name([this](const char* name) {
+    descriptor_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return descriptor_ >= 0;
+  });
+}
+
+bool AtomicFile::open_nameless() {
+  // Only through /proc can such a file be given a name.
+  if (::access("/proc/self/fd", X_OK) != 0) return false;
+  const auto folder = folder_of(target_);
+  descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  nameless_ = descriptor_ >= 0;
+  return nameless_;
+}
+
+// The name is independent of the target's, which may already be as long as names can be.
+template <typename Create>
+void AtomicFile::take_name(Create create) {
   static std::atomic<uint64_t> counter = 0;
   while (true) {
     auto name = target_.parent_path() / fmt::format(".headrace-{}-{}.tmp", ::getpid(), counter++);
-    descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ >= 0) {
+    if (create(name.c_str())) {
       temporary_ = std::move(name);
       return;
     }
@@ -98,8 +119,15 @@ void AtomicFile::write_through(std::span<const std::byte> bytes) {
 void AtomicFile::commit() {
   require(descriptor_ >= 0, ErrorCode::kInternal, "'{}' was committed twice", path_.string());
   flush();
-  const bool direct = temporary_.empty();
+  const bool direct = temporary_.empty() && !nameless_;
   if (!direct && ::fsync(descriptor_) != 0) fail_with(errno, "sync");
+  if (nameless_) {
+    // A link cannot replace a file, so it takes two steps; only between them a name is left behind.
+    const std::string self = fmt::format("/proc/self/fd/{}", descriptor_);
+    take_name([&](const char* name) {
+      return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+    });
+  }
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0) fail_with(errno, "write");
@@ -109,7 +137,7 @@ void AtomicFile::commit() {
 
   // The rename itself must survive a power cut too. Some file systems cannot sync a folder; the
   // content is safe there and only the moment of the rename is theirs to choose.
-  const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
+  const auto folder = folder_of(target_);
   const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (handle < 0) return;
   ::fsync(handle);

@@ -10,7 +10,8 @@ namespace headrace {
 
 /// Writes a file so that its name always holds the whole old or the whole new content: bytes go to
 /// a temporary file in the same folder, which commit() syncs to disk and renames. Without commit()
-/// (an exception on the way, a full disk) the destructor removes it and the old file stays.
+/// (an exception on the way, a full disk) the old file stays and the new one is gone, even if the
+/// process is killed: the temporary file has no name until then, where the file system can do that.
 ///
 /// Symbolic links are followed and the permissions of a replaced file are kept. What is not a
 /// regular file (/dev/stdout, a pipe) has no old content to protect and is written directly.
@@ -34,14 +35,19 @@ class AtomicFile {
 
  private:
   void open_temporary();
+  bool open_nameless();
+  /// Calls create(name) with names in the target's folder until one is not taken.
+  template <typename Create>
+  void take_name(Create create);
   void flush();
   void write_through(std::span<const std::byte> bytes);
   [[noreturn]] void fail_with(int error, std::string_view action) const;
 
   std::filesystem::path path_;       // as the caller named it
   std::filesystem::path target_;     // with links resolved
-  std::filesystem::path temporary_;  // empty when writing directly, or after commit()
+  std::filesystem::path temporary_;  // empty when writing directly or without a name
   int descriptor_ = -1;
+  bool nameless_ = false;
   std::vector<std::byte> buffer_;
 };
 

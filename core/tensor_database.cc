@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/proto/net.pb.h"
+#include "core/proto/tensor_header.h"
 #include "core/proto/tensor_proto.h"
 
 namespace headrace {
@@ -13,6 +14,32 @@ namespace {
 
 constexpr std::string_view kChunkSeparator = "#%";
 constexpr const char* kTensorType = "Tensor";
+
+void require_tensor(bool is_tensor, const std::string& type) {
+  require(is_tensor && type == kTensorType, ErrorCode::kUnsupported,
+          "the record holds a blob of type '{}'; only tensors can be loaded", type);
+}
+
+void require_same(const TensorDesc& chunk, const TensorDesc& before) {
+  require(chunk == before, ErrorCode::kCorrupt, "a chunk is of {}, the one before of {}",
+          chunk.to_string(), before.to_string());
+}
+
+/// Calls use(name) for every record that is wanted, and tells errors where they come from.
+template <typename Use>
+void for_records(DatabaseReader& reader, const std::string& where,
+                 const TensorCollector::NameOf& name_of, Use use) {
+  while (reader.next()) {
+    const std::string name = name_of(name_in_key(reader.key()));
+    if (name.empty()) continue;
+    try {
+      use(name);
+    } catch (Error& error) {
+      error.on_blob(name).caused_by(fmt::format("record '{}' of {}", reader.key(), where));
+      throw;
+    }
+  }
+}
 
 }  // namespace
 
@@ -42,16 +69,20 @@ std::string_view name_in_key(std::string_view key) {
 
 void TensorCollector::read(DatabaseReader& reader, const std::string& where,
                            const NameOf& name_of) {
-  while (reader.next()) {
-    const std::string name = name_of(name_in_key(reader.key()));
-    if (name.empty()) continue;
-    try {
-      add(name, reader.value(), reader.bytes());
-    } catch (Error& error) {
-      error.on_blob(name).caused_by(fmt::format("record '{}' of {}", reader.key(), where));
-      throw;
-    }
-  }
+  for_records(reader, where, name_of,
+              [&](const std::string& name) { add(name, reader.value(), reader.bytes()); });
+}
+
+std::map<std::string, TensorDesc> describe_tensors(DatabaseReader& reader, const std::string& where,
+                                                   const TensorCollector::NameOf& name_of) {
+  std::map<std::string, TensorDesc> tensors;
+  for_records(reader, where, name_of, [&](const std::string& name) {
+    const BlobHeader header = blob_header(reader.value());
+    require_tensor(header.tensor.has_value(), header.type);
+    const auto [known, is_new] = tensors.emplace(name, *header.tensor);
+    if (!is_new) require_same(*header.tensor, known->second);
+  });
+  return tensors;
 }
 
 void TensorCollector::add(const std::string& name, std::string_view record,
@@ -59,17 +90,14 @@ void TensorCollector::add(const std::string& name, std::string_view record,
   BlobProto blob;
   require(blob.ParseFromArray(record.data(), static_cast<int>(record.size())), ErrorCode::kCorrupt,
           "the record is no BlobProto");
-  require(blob.type() == kTensorType && blob.has_tensor(), ErrorCode::kUnsupported,
-          "the record holds a blob of type '{}'; only tensors can be loaded", blob.type());
+  require_tensor(blob.has_tensor(), blob.type());
   Arriving& arriving = arriving_[name];
   const TensorDesc desc = desc_of(blob.tensor());
   require(static_cast<uint64_t>(desc.shape.numel()) <= most_elements, ErrorCode::kCorrupt,
           "the record is of a tensor {}, and the whole database has {} bytes", desc.to_string(),
           most_elements);
   if (!arriving.tensor.defined()) arriving.tensor = Tensor(desc.shape, desc.dtype);
-  require(arriving.tensor.desc() == desc, ErrorCode::kCorrupt,
-          "a chunk is of {}, the one before of {}", desc.to_string(),
-          arriving.tensor.desc().to_string());
+  require_same(desc, arriving.tensor.desc());
   copy_segment(blob.tensor(), arriving.tensor);
   const TensorSegment segment = segment_of(blob.tensor());
   arriving.segments.push_back({segment.begin, segment.end});

@@ -48,6 +48,12 @@ class TensorCollector {
   std::map<std::string, Arriving> arriving_;
 };
 
+/// Types and shapes of the tensors, from the beginnings of the records: no element is read. Throws
+/// as TensorCollector::read() does for wanted blobs that are no tensors, and kCorrupt where the
+/// records of one tensor disagree.
+std::map<std::string, TensorDesc> describe_tensors(DatabaseReader& reader, const std::string& where,
+                                                   const TensorCollector::NameOf& name_of);
+
 /// The name in the key of a record.
 std::string_view name_in_key(std::string_view key);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 
 #include "core/proto/net.pb.h"
@@ -30,6 +31,7 @@ class Builder {
                                   did_you_mean(name, known_names())));
       }
     }
+    report_unknown();
     problems_.throw_if_any();
     net_.clear_op();
     graph_.header = std::make_shared<NetDef>(std::move(net_));
@@ -48,8 +50,7 @@ class Builder {
     const OpLocation location{net_.name(), op.name, def.type(), position};
     op.schema = find_schema(def.type());
     if (op.schema == nullptr || op.schema->is_plan_only()) {
-      problems_.add(location, fmt::format("unknown operator '{}'{}", def.type(),
-                                          did_you_mean(def.type(), operator_types())));
+      unknown_[def.type()].push_back(location);
       define_outputs(def, kNone);
       return;
     }
@@ -187,6 +188,16 @@ class Builder {
     }
   }
 
+  /// A line for each type, however often the net has it.
+  void report_unknown() {
+    for (const auto& [type, locations] : unknown_) {
+      std::string text =
+          fmt::format("unknown operator '{}'{}", type, did_you_mean(type, operator_types()));
+      if (locations.size() > 1) text += fmt::format(", here and in {} more", locations.size() - 1);
+      problems_.add(locations.front(), std::move(text));
+    }
+  }
+
   std::vector<std::string> known_names() const {
     std::vector<std::string> names(declared_.begin(), declared_.end());
     for (const auto& [name, slot] : graph_.slots) names.push_back(name);
@@ -199,6 +210,7 @@ class Builder {
   Graph graph_;
   std::unordered_set<std::string> declared_;
   std::unordered_set<std::string> warned_;
+  std::map<std::string, std::vector<OpLocation>> unknown_;  // by type
 };
 
 }  // namespace

@@ -63,7 +63,7 @@ int64_t samples_per_iteration(const LoadedNet& net, const NetFlags& flags,
 }
 
 Measurement measure(const BenchFlags& flags) {
-  const LoadedNet net(flags.net);
+  LoadedNet net(flags.net);
   ThreadPool pool(flags.execution.pool());
   Workspace workspace;
   net.fill(workspace, pool, flags.execution.seed, LoadedNet::Missing::kMakeUp);

@@ -49,7 +49,7 @@ void print(const Evaluation& result, const EvalFlags& flags) {
 
 int evaluate(EvalFlags& flags) {
   const DataSet data = open_data(flags.data);
-  const LoadedNet net(flags.net);
+  LoadedNet net(flags.net);
   const auto& outputs = net.net().external_output();
   flags.blobs.complete_for_prediction(net.roles(), {outputs.begin(), outputs.end()});
   auto batches =

@@ -103,7 +103,7 @@ int run(const RunFlags& flags) {
   for (const NamedValue& output : outputs) check_folder(output.value, "--output");
   for (const Recording& recording : recordings) check_folder(recording.file(), "--record");
   if (!flags.trace.empty()) check_folder(flags.trace, "--trace");
-  const LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
+  LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
   require(net.plan() == nullptr || flags.trace.empty(), ErrorCode::kUnsupported,
           "--trace shows the runs of one net, and '{}' is a plan of {} nets: trace them one by one",
           flags.net.net, net.plan() == nullptr ? 0 : net.plan()->network_size());

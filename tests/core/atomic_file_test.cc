@@ -1,12 +1,16 @@
 #include "core/atomic_file.h"
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/disk_full.h"
 #include "tests/support/expect_error.h"
@@ -48,6 +52,31 @@ TEST(AtomicFile, JoinsSmallAndLargeWritesInOrder) {
   }
   file.commit();
   EXPECT_EQ(read_file(folder / "a"), expected);
+}
+
+/// Whether files without a name can be made in a folder.
+bool has_nameless_files(const std::filesystem::path& folder) {
+  const int file = ::open(folder.c_str(), O_TMPFILE | O_WRONLY, 0666);
+  if (file >= 0) ::close(file);
+  return file >= 0;
+}
+
+TEST(AtomicFile, NothingIsLeftOfAProcessThatWasKilled) {
+  const TempFolder folder;
+  if (!has_nameless_files(folder.path())) GTEST_SKIP() << "files need names on " << folder.path();
+  write_file(folder / "a", "old");
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    AtomicFile file(folder / "a");
+    file.write(std::string(1 << 20, 'x'));
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(read_file(folder / "a"), "old");
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
 TEST(AtomicFile, WithoutCommitTheOldFileStays) {

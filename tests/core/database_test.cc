@@ -24,8 +24,8 @@ using Records = std::map<std::string, std::string>;
 class DatabaseTest : public ::testing::TestWithParam<const char*> {
  protected:
   DatabaseName name(const std::string& file = "db") const { return {GetParam(), folder_ / file}; }
-  void write(const Records& records) const {
-    const auto writer = create_database(name());
+  void write(const Records& records, const std::string& file = "db") const {
+    const auto writer = create_database(name(file));
     for (const auto& [key, value] : records) writer->put(key, value);
     writer->commit();
   }
@@ -100,6 +100,53 @@ TEST_P(DatabaseTest, TensorsComeBackFromTheirChunks) {
   ASSERT_EQ(tensors.size(), 2u);
   EXPECT_EQ(tensors.at("none").shape(), (Shape{0, 3}));
   for (int i = 0; i < 25; ++i) EXPECT_EQ(tensors.at("many").data<float>()[i], i);
+}
+
+TEST_P(DatabaseTest, TensorsAreDescribedByTheBeginningsOfTheirRecords) {
+  const auto writer = create_database(name());
+  put_tensor(*writer, "many", Tensor({5, 5}, DType::kFloat64), 2);
+  put_tensor(*writer, "none", Tensor({0, 3}, DType::kInt64));
+  put_tensor(*writer, "left out", Tensor({1}, DType::kInt64));
+  writer->commit();
+  const auto tensors = describe_tensors(*open_database(name()), "db", [](std::string_view n) {
+    return n == "left out" ? "" : std::string(n);
+  });
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_EQ(tensors.at("many"), (TensorDesc{DType::kFloat64, {5, 5}}));
+  EXPECT_EQ(tensors.at("none"), (TensorDesc{DType::kInt64, {0, 3}}));
+}
+
+TEST_P(DatabaseTest, RecordsThatAreNoTensorsAreNotDescribed) {
+  const auto describe = [&](const std::string& which) {
+    describe_tensors(*open_database(name(which)), "db",
+                     [](std::string_view n) { return std::string(n); });
+  };
+  BlobProto blob;
+  blob.set_type("Mutex");
+  const std::string other = blob.SerializeAsString();
+  blob.set_type("Tensor");
+  assign(*blob.mutable_tensor(), Tensor::from<float>({3}, {1, 2, 3}));
+  const std::string whole = blob.SerializeAsString();
+  write({{"a", other}}, "other");
+  expect_error(ErrorCode::kUnsupported, "a blob of type 'Mutex'", [&] { describe("other"); });
+  for (size_t size = 1; size < whole.size(); ++size) {
+    const std::string which = "cut" + std::to_string(size);
+    write({{"a", whole.substr(0, size)}}, which);
+    // Cut between two fields it is another blob, without a tensor or without elements.
+    try {
+      describe(which);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kUnsupported);
+    }
+  }
+  write({{"t#%0", whole},
+         {"t#%1",
+          [&] {
+            blob.mutable_tensor()->set_dims(0, 4);
+            return blob.SerializeAsString();
+          }()}},
+        "disagree");
+  expect_error(ErrorCode::kCorrupt, "a chunk is of float32 4", [&] { describe("disagree"); });
 }
 
 TEST_P(DatabaseTest, ATensorWithAMissingChunkIsDamage) {

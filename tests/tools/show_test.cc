@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <regex>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -55,6 +56,27 @@ class Show : public ::testing::Test {
 
   TempFolder folder_;
 };
+
+TEST_F(Show, NamesTheOperatorsThatAreMissing) {
+  write_file(folder_ / "net.pbtxt", R"(
+    name: "detection"
+    op { input: "a" output: "b" type: "Int8Conv" }
+    op { input: "b" output: "c" type: "RoIAlign" }
+    op { input: "c" output: "d" type: "Int8Conv" }
+    op { input: "d" output: "e" type: "Relu" }
+    op { input: "e" type: "If" arg { name: "then_net" n { op { type: "BBoxTransform" input: "e" output: "f" } } } }
+  )");
+  EXPECT_THAT(show({}), ::testing::HasSubstr(
+                            "not in this headrace, so that the net cannot run: BBoxTransform, "
+                            "Int8Conv, RoIAlign\n"));
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"show", "net.pbtxt", "--stage", "graph"}, {"run", "net.pbtxt"}}) {
+    const ProcessResult result = call(words);
+    EXPECT_NE(result.exit_code, 0);
+    expect_parts(result.err, {"Int8Conv 'b' (#0): unknown operator 'Int8Conv', here and in 1 more",
+                              "RoIAlign 'c' (#1): unknown operator 'RoIAlign'", "BBoxTransform"});
+  }
+}
 
 size_t count(const std::string& text, const std::string& pattern) {
   const std::regex regex(pattern);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -112,7 +113,7 @@ Tensor LoadedNet::make_input(const NamedValue& input, uint64_t seed) const {
   return random_input(spec, seed, input.name);
 }
 
-void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) const {
+void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) {
   require(
       !names_gpu(file_) || device_count(DeviceKind::kCuda) > 0, ErrorCode::kUnsupported,
       "{} puts operators on a GPU, and there is none that this build can use (a GPU, its driver "
@@ -122,7 +123,9 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
     workspace.slot(kDatabaseHandle)
         .blob.set_handle(std::make_shared<DatabaseName>(*file_.database), "database");
   }
-  for (const NetDef& init : file_.inits) run_once(init, workspace, pool, seed);
+  for (NetDef& init : std::exchange(file_.inits, {})) {
+    run_once(std::move(init), workspace, pool, seed);
+  }
   for (const std::string& init : flags_.inits) run_once(load_init(init), workspace, pool, seed);
   for (const NamedValue& input : given_) workspace.feed(input.name, make_input(input, seed));
 
@@ -174,12 +177,14 @@ graph::InputTypes LoadedNet::input_types() const {
   graph::InputTypes types = types_in_net();
   for (const auto& [name, desc] : shapes_) types[name] = desc;
   if (file_.database) {
-    TensorCollector tensors;
-    tensors.read(*open_database(*file_.database), file_.database->path.string(),
-                 [this](std::string_view name) {
-                   return knows(std::string(name)) ? std::string(name) : "";
-                 });
-    for (const auto& [name, tensor] : tensors.finish()) types[name] = tensor.desc();
+    const auto wanted = [this](std::string_view name) {
+      return knows(std::string(name)) ? std::string(name) : "";
+    };
+    const auto database = open_database(*file_.database);
+    for (const auto& [name, desc] :
+         describe_tensors(*database, file_.database->path.string(), wanted)) {
+      types[name] = desc;
+    }
   }
   std::vector<NetDef> inits = file_.inits;
   for (const std::string& init : flags_.inits) inits.push_back(load_init(init));

@@ -37,8 +37,9 @@ class LoadedNet {
 
   /// Runs the init nets, feeds the inputs, makes up what --shapes describes and, where that is
   /// wanted, what the net's own arguments describe (with a warning). Throws one Error listing all
-  /// inputs of the net that still have no value.
-  void fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing) const;
+  /// inputs of the net that still have no value. Once: nets that came with the file hand over their
+  /// arrays.
+  void fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Missing missing);
 
   /// Types of all inputs, as far as they are known from the same sources without running anything.
   graph::InputTypes input_types() const;

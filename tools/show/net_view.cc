@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -56,6 +57,19 @@ std::string type_counts(const NetDef& net) {
   return text;
 }
 
+/// Types of operators that there are none of, those of nested nets included.
+std::set<std::string> missing_types(const NetDef& net) {
+  std::set<std::string> types;
+  for (const OperatorDef& op : net.op()) {
+    if (find_schema(op.type()) == nullptr) types.insert(op.type());
+    for (const Argument& arg : op.arg()) {
+      if (arg.has_n()) types.merge(missing_types(arg.n()));
+      for (const NetDef& nested : arg.nets()) types.merge(missing_types(nested));
+    }
+  }
+  return types;
+}
+
 /// "title (2): a, b", over as many lines as it takes.
 template <typename List>
 std::string name_list(const char* title, const List& names) {
@@ -79,6 +93,10 @@ std::string net_view(const NetDef& net) {
   std::string text = fmt::format("net '{}': {}{}\n", net.name(), plural(net.op_size(), "operator"),
                                  net.type().empty() ? "" : fmt::format(", type '{}'", net.type()));
   text += fmt::format("  {}\n", type_counts(net));
+  if (const std::set<std::string> missing = missing_types(net); !missing.empty()) {
+    text += fmt::format("  not in this headrace, so that the net cannot run: {}\n",
+                        fmt::join(missing, ", "));
+  }
   for (const Argument& arg : net.arg()) {
     text += fmt::format("  {} = {}\n", arg.name(), value_text(arg));
   }
