@@ -57,7 +57,7 @@ class Group::Impl final : public TransportListener {
             "the timeout of a group is more than 0 seconds, not {}", options_.timeout);
     slots_ = std::vector<Slot>(static_cast<size_t>(options_.concurrent));
     int spin = options_.spin_us;
-    if (spin < 0) spin = transport_->ranks_on_host() > usable_cores() ? 0 : 200;
+    if (spin < 0) spin = transport_->ranks_on_host() > transport_->cores_on_host() ? 0 : 200;
     spin_ = std::chrono::microseconds(spin);
     transport_->listen(*this);
     thread_ = std::thread([this] { serve(); });

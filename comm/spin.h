@@ -1,7 +1,7 @@
 #pragma once
 
-#include <algorithm>
-#include <thread>
+#include <string>
+#include <string_view>
 
 #include <sched.h>
 
@@ -14,12 +14,12 @@ inline void relax() {
 #endif
 }
 
-/// Cores that this process may run on.
-inline int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(CPU_COUNT(&set), 1);
-  return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
-}
+/// The cores that this thread may run on: as a set, as text ("0,1,4"), and how many.
+cpu_set_t usable_cores();
+std::string to_text(const cpu_set_t& cores);
+int usable_core_count();
+
+/// Adds the cores of a text to a set. Text of others: what is no core is left out.
+void add_cores(std::string_view text, cpu_set_t& cores);
 
 }  // namespace headrace::comm

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "comm/schedule/schedule.h"
+#include "comm/spin.h"
 #include "comm/transport/queue.h"
 
 namespace headrace::comm {
@@ -69,6 +70,7 @@ struct Hub {
 
   const int size;
   const int lanes;
+  const int cores = usable_core_count();
   std::vector<Channel> channels;
   std::vector<Bell> bells;
   std::vector<std::atomic<bool>> gone;
@@ -79,7 +81,7 @@ struct Hub {
 class InprocTransport final : public Transport {
  public:
   InprocTransport(std::shared_ptr<Hub> hub, int rank)
-      : Transport(rank, hub->size, hub->lanes, hub->size),
+      : Transport(rank, hub->size, hub->lanes, hub->size, hub->cores),
         hub_(std::move(hub)),
         out_(static_cast<size_t>(size() * lanes())),
         in_(out_.size()) {

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "comm/spin.h"
 #include "comm/wire/hello.h"
 #include "core/error.h"
 
@@ -96,18 +97,31 @@ class Meeting {
             "rank {} exists already: process {} has it. Give each process of the job a rank of its "
             "own",
             options_.rank, owner.substr(0, owner.rfind(':')));
-    store_.set(key("address", options_.rank),
-               to_string({.host = listener_.address, .port = listener_.port}) + " " + host);
+    cpu_set_t cores = usable_cores();
+    store_.set(
+        key("address", options_.rank),
+        fmt::format("{} {} {}", to_string({.host = listener_.address, .port = listener_.port}),
+                    host, to_text(cores)));
     for (int rank = 0; rank < options_.size; ++rank) {
       const auto value = store_.wait(key("address", rank), deadline);
       require(value.has_value(), ErrorCode::kTimeout,
               "rank {} of {} has not come within {:g} s; is its process running, with the same "
               "store ({})?",
               rank, options_.size, options_.timeout, store_.describe());
-      const size_t space = value->find(' ');
-      addresses_.push_back(value->substr(0, space));
-      if (rank != options_.rank && value->substr(space + 1) == host) ++mesh_.ranks_on_host;
+      const std::string_view text = *value;
+      const size_t after_address = std::min(text.find(' '), text.size());
+      const size_t after_host = std::min(text.rfind(' '), text.size());
+      require(after_address < after_host, ErrorCode::kCorrupt,
+              "the store {} has no address of rank {} but '{}'", store_.describe(), rank, text);
+      addresses_.emplace_back(text.substr(0, after_address));
+      if (rank == options_.rank ||
+          text.substr(after_address + 1, after_host - after_address - 1) != host) {
+        continue;
+      }
+      ++mesh_.ranks_on_host;
+      add_cores(text.substr(after_host + 1), cores);
     }
+    mesh_.cores_on_host = std::max(CPU_COUNT(&cores), 1);
     mesh_.congestion = options_.congestion != "auto"    ? options_.congestion
                        : is_loopback(listener_.address) ? "reno"
                                                         : "";

@@ -34,7 +34,8 @@ struct MeshOptions {
 struct Mesh {
   std::vector<std::vector<Descriptor>> sockets;
   std::string congestion;  // of the sockets
-  int ranks_on_host = 1;
+  int ranks_on_host = 1;   // and the cores that one or another of them may use
+  int cores_on_host = 1;
 };
 
 /// Connects all ranks that share the store, each to each: every rank calls those below it at once

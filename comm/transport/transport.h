@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "comm/spin.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -87,9 +88,10 @@ class Transport {
   int rank() const { return rank_; }
   int size() const { return size_; }
   int lanes() const { return lanes_; }
-  /// Ranks of this group on this host, this one included: where they are more than the cores,
-  /// nobody spins.
+  /// Ranks of this group on this host, this one included, and the cores that one or another of them
+  /// may use: where there are fewer cores than ranks, nobody spins.
   int ranks_on_host() const { return ranks_on_host_; }
+  int cores_on_host() const { return cores_on_host_; }
   /// "inproc", "shm", "tcp": how cost tables call it.
   virtual std::string_view name() const = 0;
 
@@ -131,14 +133,20 @@ class Transport {
   virtual void ask(int peer, uint32_t op) = 0;
 
  protected:
-  Transport(int rank, int size, int lanes, int ranks_on_host)
-      : rank_(rank), size_(size), lanes_(lanes), ranks_on_host_(ranks_on_host) {}
+  /// cores_on_host 0: those that this thread may use.
+  Transport(int rank, int size, int lanes, int ranks_on_host, int cores_on_host = 0)
+      : rank_(rank),
+        size_(size),
+        lanes_(lanes),
+        ranks_on_host_(ranks_on_host),
+        cores_on_host_(cores_on_host > 0 ? cores_on_host : usable_core_count()) {}
 
  private:
   int rank_;
   int size_;
   int lanes_;
   int ranks_on_host_;
+  int cores_on_host_;
 };
 
 }  // namespace headrace::comm

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "comm/group.h"
+
+namespace headrace::bench {
+
+/// What one size took, in seconds, seen by rank 0.
+struct Measured {
+  size_t bytes = 0;
+  size_t calls = 0;
+  double min = 0, p50 = 0, p99 = 0;
+  double cpu = 0;        // of all ranks together, per call, when calls follow one another
+  bool correct = false;  // every result, on every rank
+  std::string algorithm;
+};
+
+struct MeasureOptions {
+  std::vector<size_t> sizes;  // bytes
+  double seconds = 0.5;       // per size
+  size_t most_calls = 20000;
+  std::string algorithm;  // empty: as the group chooses
+  size_t segment = 0;     // elements
+};
+
+/// Sums float32 vectors in place, one size after the other. Each call begins with fresh operands,
+/// and its result is compared with the exact sum; neither is timed. All ranks call it.
+std::vector<Measured> measure(comm::Group& group, const MeasureOptions& options);
+
+}  // namespace headrace::bench
