@@ -18,7 +18,7 @@ namespace {
 class ShmTransport final : public Transport {
  public:
   ShmTransport(const MeshOptions& options, int lanes, Mesh mesh, Store& store, Deadline deadline)
-      : Transport(options.rank, options.size, lanes, mesh.ranks_on_host),
+      : Transport(options.rank, options.size, lanes, mesh.ranks_on_host, mesh.cores_on_host),
         segment_(options.rank, options.size, lanes, store, deadline),
         bell_(segment_.bell(options.rank)),
         out_(static_cast<size_t>(options.size * lanes)),
@@ -32,11 +32,6 @@ class ShmTransport final : public Transport {
         in_[at(peer, lane)].peer = peer;
       }
     }
-  }
-
-  ~ShmTransport() override {
-    bell_.gone.store(1);
-    for (int peer = 0; peer < size(); ++peer) segment_.bell(peer).ring();
   }
 
   std::string_view name() const override { return "shm"; }
@@ -89,6 +84,12 @@ class ShmTransport final : public Transport {
     bell_.wait(polled_.load(std::memory_order_relaxed), until);
   }
   void wake() override { bell_.ring(); }
+
+  void close() override {
+    bell_.gone.store(1);
+    for (int peer = 0; peer < size(); ++peer) segment_.bell(peer).ring();
+    control_.close();
+  }
 
   void tell(const Failure& failure) override { control_.tell(failure); }
   void ask(int peer, uint32_t op) override { control_.ask(peer, op); }
@@ -210,7 +211,7 @@ class ShmTransport final : public Transport {
                           message.bytes);
     }
     if (found.empty()) return true;
-    listener_->mismatched(message, found);
+    listener_->mismatched(message, slot.op, found);
     return false;
   }
 
@@ -222,7 +223,7 @@ class ShmTransport final : public Transport {
   std::vector<In*> receiving_;
   std::atomic<uint32_t> polled_{0};
   TransportListener* listener_ = nullptr;
-  Control control_;  // its thread ends first
+  Control control_;
 };
 
 }  // namespace

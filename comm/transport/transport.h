@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "comm/spin.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -133,13 +132,12 @@ class Transport {
   virtual void ask(int peer, uint32_t op) = 0;
 
  protected:
-  /// cores_on_host 0: those that this thread may use.
-  Transport(int rank, int size, int lanes, int ranks_on_host, int cores_on_host = 0)
+  Transport(int rank, int size, int lanes, int ranks_on_host, int cores_on_host)
       : rank_(rank),
         size_(size),
         lanes_(lanes),
         ranks_on_host_(ranks_on_host),
-        cores_on_host_(cores_on_host > 0 ? cores_on_host : usable_core_count()) {}
+        cores_on_host_(cores_on_host) {}
 
  private:
   int rank_;
