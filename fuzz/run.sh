@@ -25,6 +25,10 @@ mkdir -p "$seeds/safetensors_fuzz"
 "$root/fuzz/seeds/safetensors.py" > "$seeds/safetensors_fuzz/two.safetensors"
 mkdir -p "$seeds/store_fuzz"
 printf '\4\0\0\0\3\1\0k\6\0\0\0\1\1\0k42\14\0\0\0\4\1\0k\1\0\0\0\0\0\0\0' > "$seeds/store_fuzz/three"
+mkdir -p "$seeds/group_fuzz"
+printf 'race\1\0job' > "$seeds/group_fuzz/hello"
+printf 'Hr\1\1\0\0\0\0\7\0\0\0\0\0\0\0abcdefgh\20\0\0\0\0\0\0\0' > "$seeds/group_fuzz/frame"
+printf '\77cr\1\2\14\0\0\0\3\0\0\0\4\0\0\0gone' > "$seeds/group_fuzz/control"
 
 for program in "$build"/fuzz/*_fuzz; do
   name=$(basename "$program")

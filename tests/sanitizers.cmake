@@ -5,7 +5,7 @@
 # ThreadSanitizer runs what has threads; a folder that is not named here has none.
 set(thread_tests_core "*")
 set(thread_tests_graph "*")
-set(thread_tests_comm "*Store*")
+set(thread_tests_comm "*Store*:*AnyGroup*:*Faults*:Processes*:-*DoesEvery*:*EndsWithTheSameBits*")
 set(thread_tests_data "*Batches*")
 
 function(headrace_sanitizer_test name)
