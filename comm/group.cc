@@ -56,21 +56,18 @@ class Group::Impl final : public TransportListener {
     require(options_.timeout > 0, ErrorCode::kInvalidArgument,
             "the timeout of a group is more than 0 seconds, not {}", options_.timeout);
     slots_ = std::vector<Slot>(static_cast<size_t>(options_.concurrent));
-    int spin = options_.spin_us;
-    if (spin < 0) spin = transport_->ranks_on_host() > transport_->cores_on_host() ? 0 : 200;
-    spin_ = std::chrono::microseconds(spin);
+    crowded_ = transport_->ranks_on_host() > transport_->cores_on_host();
+    spin_ = std::chrono::microseconds(options_.spin_us < 0 ? 200 : options_.spin_us);
     transport_->listen(*this);
     thread_ = std::thread([this] { serve(); });
   }
 
   ~Impl() override {
-    bool unfinished = false;
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
-      unfinished = unfinished_ > 0;
     }
-    if (unfinished) {
+    if (busy()) {
       fail({ErrorCode::kCancelled, rank(), fmt::format("rank {} gave the group up", rank())}, true);
     }
     transport_->wake();
@@ -100,7 +97,8 @@ class Group::Impl final : public TransportListener {
       TicketQueue::Entry entry{.collective = given, .done = done};
       entry.program = programs_.get(entry.collective);
       if (failure_) {
-        failed = error(failure_->reason);
+        failed = error(fmt::format("{} (training step {}) was not started: {}",
+                                   describe(entry.collective), given.step, failure_->reason));
       } else {
         const Collective collective = entry.collective;
         const uint64_t ticket = queue_.put(std::move(entry));
@@ -389,7 +387,7 @@ class Group::Impl final : public TransportListener {
       if (moved) {
         moved_at = now;
       } else if (now - moved_at < spin_) {
-        relax();
+        relax(crowded_);
       } else {
         sleep(&waiter, [&] { return waiter.done.load(std::memory_order_acquire); });
         moved_at = Clock::now();
@@ -452,6 +450,7 @@ class Group::Impl final : public TransportListener {
   FlightRecorder recorder_;
   Diagnosis diagnosis_;
   Clock::duration spin_{};
+  bool crowded_ = false;  // more ranks on this host than cores
 
   mutable std::mutex mutex_;
   std::condition_variable turn_;   // to sleep on the transport

@@ -7,8 +7,13 @@
 
 namespace headrace::comm {
 
-/// For the body of a loop that waits for another core.
-inline void relax() {
+/// For the body of a loop that waits for somebody else: on another core, or on this one, which is
+/// left to it. Measured with two ranks per core, that is more than twice as fast as sleeping.
+inline void relax(bool crowded) {
+  if (crowded) {
+    ::sched_yield();
+    return;
+  }
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif

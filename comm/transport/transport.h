@@ -88,7 +88,7 @@ class Transport {
   int size() const { return size_; }
   int lanes() const { return lanes_; }
   /// Ranks of this group on this host, this one included, and the cores that one or another of them
-  /// may use: where there are fewer cores than ranks, nobody spins.
+  /// may use: where there are fewer cores than ranks, a waiting rank leaves its core to others.
   int ranks_on_host() const { return ranks_on_host_; }
   int cores_on_host() const { return cores_on_host_; }
   /// "inproc", "shm", "tcp": how cost tables call it.
