@@ -67,7 +67,7 @@ struct Average {
   }
 };
 
-constexpr int64_t kTile = 256;  // accumulators that stay in the first-level cache
+constexpr int64_t kTile = 512;  // accumulators that stay in the first-level cache
 
 /// One output pixel of `channels` neighbouring channels. Sums are taken over the rows of a window
 /// first: a window of a whole image has too many terms for one sum.
@@ -95,31 +95,75 @@ void pool_pixel(const PoolShape& shape, const T* image, Span d, Span h, Span w, 
   }
 }
 
-/// The same of N channels, for images of few.
-template <typename T, template <typename> typename Reduce, int N>
-void pool_block(const PoolShape& shape, const T* image, Span d, Span h, Span w, T* y) {
-  using Pixel = Block<T, N>;
-  using Vector = typename Pixel::Vector;
-  const Vector start = Vector{} + Reduce<T>::kStart;
-  Vector total = start;
+/// Outputs [begin, end) of a row, whose windows cover the lines of `d` and `h` and at most kTile
+/// elements: first down each column, then along the row.
+template <typename T, template <typename> typename Reduce>
+void pool_columns(const PoolShape& shape, int64_t channels, const T* image, Span d, Span h,
+                  int64_t begin, int64_t end, T* y) {
+  const int64_t first = covered_by(shape, 2, begin).begin;
+  const int64_t count = (covered_by(shape, 2, end - 1).end - first) * channels;
+  T column[kTile];
+  std::fill_n(column, count, Reduce<T>::kStart);
   for (int64_t z = d.begin; z < d.end; ++z) {
     for (int64_t v = h.begin; v < h.end; ++v) {
-      Vector row = start;
-      const T* x = image + ((z * shape.x.size[1] + v) * shape.x.size[2] + w.begin) * shape.x.c;
-      for (int64_t u = w.begin; u < w.end; ++u, x += shape.x.c) {
-        Vector taken;
-        Pixel::load(x, taken);
-        Reduce<T>::add(row, taken);
+      const T* x = image + ((z * shape.x.size[1] + v) * shape.x.size[2] + first) * channels;
+      for (int64_t i = 0; i < count; ++i) Reduce<T>::add(column[i], x[i]);
+    }
+  }
+  for_channel_blocks(channels, [&]<int N>(int64_t c) {
+    using Pixel = Block<T, N>;
+    using Vector = typename Pixel::Vector;
+    for (int64_t o = begin; o < end; ++o) {
+      const Span w = covered_by(shape, 2, o);
+      Vector total = Vector{} + Reduce<T>::kStart, element = {};
+      const T* from = column + (w.begin - first) * channels + c;
+      for (int64_t u = 0; u < w.size(); ++u, from += channels) {
+        Pixel::load(from, element);
+        Reduce<T>::add(total, element);
       }
+      Reduce<T>::finish(total, average_count(shape, d, h, w));
+      Pixel::store(total, y + o * channels + c);
+    }
+  });
+}
+
+/// One output of one channel whose window has more than kTile columns.
+template <typename T, template <typename> typename Reduce>
+T pool_wide(const PoolShape& shape, int64_t channels, const T* image, Span d, Span h, Span w) {
+  T total = Reduce<T>::kStart;
+  for (int64_t z = d.begin; z < d.end; ++z) {
+    for (int64_t v = h.begin; v < h.end; ++v) {
+      const T* x = image + (z * shape.x.size[1] + v) * shape.x.size[2] * channels;
+      T row = Reduce<T>::kStart;
+      for (int64_t u = w.begin; u < w.end; ++u) Reduce<T>::add(row, x[u * channels]);
       Reduce<T>::add(total, row);
     }
   }
   Reduce<T>::finish(total, average_count(shape, d, h, w));
-  Pixel::store(total, y);
+  return total;
 }
 
+/// A row of outputs of an image of few channels, or of one channel of an image in plain layout.
 template <typename T, template <typename> typename Reduce>
-void pool_channels_last(const PoolShape& shape, int width, const T* x, T* y) {
+void pool_row(const PoolShape& shape, int64_t channels, const T* image, Span d, Span h, T* y) {
+  const int64_t row = shape.y.size[2], most = kTile / channels;
+  for (int64_t begin = 0, end; begin < row; begin = end) {
+    end = begin + 1;
+    const Span w = covered_by(shape, 2, begin);
+    if (w.size() > most) {
+      for (int64_t c = 0; c < channels; ++c) {
+        y[begin * channels + c] = pool_wide<T, Reduce>(shape, channels, image + c, d, h, w);
+      }
+      continue;
+    }
+    while (end < row && covered_by(shape, 2, end).end - w.begin <= most) ++end;
+    pool_columns<T, Reduce>(shape, channels, image, d, h, begin, end, y);
+  }
+}
+
+/// Images of many channels, the last axis in memory.
+template <typename T, template <typename> typename Reduce>
+void pool_pixels(const PoolShape& shape, int width, const T* x, T* y) {
   const int64_t tiles = (shape.x.c + kTile - 1) / kTile;
   const auto [depth, height, row] = shape.y.size;
   for_parts(
@@ -133,80 +177,29 @@ void pool_channels_last(const PoolShape& shape, int width, const T* x, T* y) {
           const Span h = covered_by(shape, 1, line % height);
           T* out = y + line * row * shape.y.c + first;
           for (int64_t o = 0; o < row; ++o, out += shape.y.c) {
-            const Span w = covered_by(shape, 2, o);
-            if (channels >= kManyChannels) {
-              pool_pixel<T, Reduce>(shape, image, d, h, w, channels, out);
-            } else {
-              for_channel_blocks(channels, [&]<int N>(int64_t c) {
-                pool_block<T, Reduce, N>(shape, image + c, d, h, w, out + c);
-              });
-            }
+            pool_pixel<T, Reduce>(shape, image, d, h, covered_by(shape, 2, o), channels, out);
           }
         }
       },
       1);
 }
 
-/// Outputs [begin, end) of one row of a plane, whose windows cover the lines of `d` and `h` and at
-/// most kTile columns: first down each column, then along the row.
+/// `images` images of few channels; in plain layout each channel is an image of one.
 template <typename T, template <typename> typename Reduce>
-void pool_columns(const PoolShape& shape, const T* plane, Span d, Span h, int64_t begin,
-                  int64_t end, T* y) {
-  const int64_t first = covered_by(shape, 2, begin).begin;
-  const int64_t columns = covered_by(shape, 2, end - 1).end - first;
-  T column[kTile];
-  std::fill_n(column, columns, Reduce<T>::kStart);
-  for (int64_t z = d.begin; z < d.end; ++z) {
-    for (int64_t v = h.begin; v < h.end; ++v) {
-      const T* x = plane + (z * shape.x.size[1] + v) * shape.x.size[2] + first;
-      for (int64_t c = 0; c < columns; ++c) Reduce<T>::add(column[c], x[c]);
-    }
-  }
-  for (int64_t o = begin; o < end; ++o) {
-    const Span w = covered_by(shape, 2, o);
-    T total = Reduce<T>::kStart;
-    for (int64_t c = w.begin; c < w.end; ++c) Reduce<T>::add(total, column[c - first]);
-    Reduce<T>::finish(total, average_count(shape, d, h, w));
-    y[o] = total;
-  }
-}
-
-/// One output whose window is wider than kTile.
-template <typename T, template <typename> typename Reduce>
-T pool_wide(const PoolShape& shape, const T* plane, Span d, Span h, Span w) {
-  T total = Reduce<T>::kStart;
-  for (int64_t z = d.begin; z < d.end; ++z) {
-    for (int64_t v = h.begin; v < h.end; ++v) {
-      const T* x = plane + (z * shape.x.size[1] + v) * shape.x.size[2];
-      T row = Reduce<T>::kStart;
-      for (int64_t c = w.begin; c < w.end; ++c) Reduce<T>::add(row, x[c]);
-      Reduce<T>::add(total, row);
-    }
-  }
-  Reduce<T>::finish(total, average_count(shape, d, h, w));
-  return total;
-}
-
-/// One channel of one image.
-template <typename T, template <typename> typename Reduce>
-void pool_plane(const PoolShape& shape, const T* x, T* y) {
-  const int64_t row = shape.y.size[2];
-  for (int64_t z = 0; z < shape.y.size[0]; ++z) {
-    const Span d = covered_by(shape, 0, z);
-    for (int64_t v = 0; v < shape.y.size[1]; ++v, y += row) {
-      const Span h = covered_by(shape, 1, v);
-      for (int64_t begin = 0, end; begin < row; begin = end) {
-        end = begin + 1;
-        const Span w = covered_by(shape, 2, begin);
-        if (w.size() > kTile) {
-          y[begin] = pool_wide<T, Reduce>(shape, x, d, h, w);
-          continue;
+void pool_rows(const PoolShape& shape, int64_t images, int64_t channels, int width, const T* x,
+               T* y) {
+  const auto [depth, height, row] = shape.y.size;
+  for_parts(
+      width, images * depth * height,
+      [&, depth = depth, height = height, row = row](int64_t begin, int64_t end) {
+        for (int64_t line = begin; line < end; ++line) {
+          pool_row<T, Reduce>(shape, channels,
+                              x + line / (depth * height) * shape.x.pixels() * channels,
+                              covered_by(shape, 0, line / height % depth),
+                              covered_by(shape, 1, line % height), y + line * row * channels);
         }
-        while (end < row && covered_by(shape, 2, end).end - w.begin <= kTile) ++end;
-        pool_columns<T, Reduce>(shape, x, d, h, begin, end, y);
-      }
-    }
-  }
+      },
+      1);
 }
 
 template <template <typename> typename Reduce>
@@ -217,16 +210,13 @@ std::unique_ptr<Kernel> prepare_pool(const PrepareContext& context) {
     return make_kernel([shape, last, width = context.width](OpContext& op) {
       const T* x = op.input<T>(0);
       T* y = op.output<T>(0);
-      if (last) return pool_channels_last<T, Reduce>(shape, width, x, y);
-      for_parts(
-          width, shape.x.n * shape.x.c,
-          [&](int64_t begin, int64_t end) {
-            for (int64_t plane = begin; plane < end; ++plane) {
-              pool_plane<T, Reduce>(shape, x + plane * shape.x.pixels(),
-                                    y + plane * shape.y.pixels());
-            }
-          },
-          1);
+      if (!last) {
+        pool_rows<T, Reduce>(shape, shape.x.n * shape.x.c, 1, width, x, y);
+      } else if (shape.x.c < kManyChannels) {
+        pool_rows<T, Reduce>(shape, shape.x.n, shape.x.c, width, x, y);
+      } else {
+        pool_pixels<T, Reduce>(shape, width, x, y);
+      }
     });
   });
 }

@@ -42,22 +42,15 @@ const RegisterOperator average_pool_gradient(
     gradient_schema("AveragePoolGradient",
                     "Gradient of AveragePool: dY of a window is spread evenly over its elements."));
 
-/// What an element x of a window gets of the window's dy.
+/// How the elements of a window share its dy: those that are its maximum take all of it, or every
+/// one gets a part.
 template <typename T>
 struct Max {
   static constexpr bool kReadsValues = true;
-  template <typename V>  // an element or a block of them
-  static void add(V& dx, const V& x, const V& y, const V& dy, T /*scale*/) {
-    dx += x == y ? dy : V{};
-  }
 };
 template <typename T>
 struct Average {
   static constexpr bool kReadsValues = false;
-  template <typename V>
-  static void add(V& dx, const V& /*x*/, const V& /*y*/, const V& dy, T scale) {
-    dx += dy * scale;
-  }
 };
 
 template <typename T>
@@ -68,9 +61,10 @@ struct Operands {
   T* dx;
 };
 
-/// What AveragePool multiplies the sum of a window by.
-template <typename T>
+/// What an element gets of the dy of a window: all, or the factor that AveragePool has for its sum.
+template <typename T, template <typename> typename Share>
 T share_of_window(const PoolShape& shape, int64_t z, int64_t v, int64_t o) {
+  if (Share<T>::kReadsValues) return T{1};
   return T{1} / static_cast<T>(average_count(shape, covered_by(shape, 0, z),
                                              covered_by(shape, 1, v), covered_by(shape, 2, o)));
 }
@@ -91,14 +85,14 @@ void gradient_pixel(const PoolShape& shape, const Operands<T>& at, int64_t n, Sp
             ((n * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2] + o;
         const T* y = at.y + window * channels;
         const T* dy = at.dy + window * channels;
-        const T scale = share_of_window<T>(shape, z, v, o);
+        const T scale = share_of_window<T, Share>(shape, z, v, o);
 #pragma GCC ivdep
         for (int64_t c = 0; c < channels; ++c) {
           const T gradient = dy[c];  // read in any case: a branch per element is slower
           if constexpr (Share<T>::kReadsValues) {
-            Share<T>::add(dx[c], x[c], y[c], gradient, scale);
+            dx[c] += x[c] == y[c] ? gradient : T{0};
           } else {
-            Share<T>::add(dx[c], T{0}, T{0}, gradient, scale);
+            dx[c] += gradient * scale;
           }
         }
       }
@@ -106,37 +100,10 @@ void gradient_pixel(const PoolShape& shape, const Operands<T>& at, int64_t n, Sp
   }
 }
 
-/// The same of N channels from `first` on, for images of few.
-template <typename T, template <typename> typename Share, int N>
-void gradient_block(const PoolShape& shape, const Operands<T>& at, int64_t n, Span d, Span h,
-                    Span w, int64_t pixel, int64_t first) {
-  using Pixel = Block<T, N>;
-  using Vector = typename Pixel::Vector;
-  const int64_t channels = shape.x.c;
-  const int64_t at_pixel = pixel * channels + first;
-  Vector x = {};
-  if constexpr (Share<T>::kReadsValues) Pixel::load(at.x + at_pixel, x);
-  Vector dx = {};
-  for (int64_t z = d.begin; z < d.end; ++z) {
-    for (int64_t v = h.begin; v < h.end; ++v) {
-      for (int64_t o = w.begin; o < w.end; ++o) {
-        const int64_t window =
-            ((n * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2] + o;
-        const int64_t at_window = window * channels + first;
-        Vector y = {};
-        if constexpr (Share<T>::kReadsValues) Pixel::load(at.y + at_window, y);
-        Vector dy;
-        Pixel::load(at.dy + at_window, dy);
-        Share<T>::add(dx, x, y, dy, share_of_window<T>(shape, z, v, o));
-      }
-    }
-  }
-  Pixel::store(dx, at.dx + at_pixel);
-}
-
+/// Images of many channels, the last axis in memory.
 template <typename T, template <typename> typename Share>
-void gradient_channels_last(const PoolShape& shape, const std::vector<Span>& columns, int width,
-                            const Operands<T>& at) {
+void gradient_pixels(const PoolShape& shape, const std::vector<Span>& columns, int width,
+                     const Operands<T>& at) {
   const auto [depth, height, row] = shape.x.size;
   for_parts(
       width, shape.x.n * depth * height,
@@ -146,48 +113,89 @@ void gradient_channels_last(const PoolShape& shape, const std::vector<Span>& col
           const Span h = covering(shape, 1, line % height);
           const int64_t n = line / (depth * height);
           for (int64_t u = 0; u < row; ++u) {
-            const Span w = columns[u];
-            if (shape.x.c >= kManyChannels) {
-              gradient_pixel<T, Share>(shape, at, n, d, h, w, line * row + u);
-            } else {
-              for_channel_blocks(shape.x.c, [&]<int N>(int64_t c) {
-                gradient_block<T, Share, N>(shape, at, n, d, h, w, line * row + u, c);
-              });
-            }
+            gradient_pixel<T, Share>(shape, at, n, d, h, columns[u], line * row + u);
           }
         }
       },
       1);
 }
 
-/// One channel of one image: dY scattered from the windows.
+constexpr int64_t kTile = 512;  // elements of a line at a time
+
+/// dX of the pixels [begin, end) of a line. What their windows have is laid out beside them, the
+/// first window of each pixel, then the second, and so on: elements of one line, and one loop.
 template <typename T, template <typename> typename Share>
-void gradient_plane(const PoolShape& shape, const Operands<T>& at, int64_t plane) {
-  const T* x = at.x + plane * shape.x.pixels();
-  const T* y = at.y + plane * shape.y.pixels();
-  const T* dy = at.dy + plane * shape.y.pixels();
-  T* dx = at.dx + plane * shape.x.pixels();
-  std::fill_n(dx, shape.x.pixels(), T{0});
-  int64_t window = 0;
-  for (int64_t z = 0; z < shape.y.size[0]; ++z) {
-    const Span d = covered_by(shape, 0, z);
-    for (int64_t v = 0; v < shape.y.size[1]; ++v) {
-      const Span h = covered_by(shape, 1, v);
-      for (int64_t u = 0; u < shape.y.size[2]; ++u, ++window) {
-        const Span w = covered_by(shape, 2, u);
-        const T scale = T{1} / static_cast<T>(average_count(shape, d, h, w));
-        for (int64_t a = d.begin; a < d.end; ++a) {
-          for (int64_t b = h.begin; b < h.end; ++b) {
-            const int64_t line = (a * shape.x.size[1] + b) * shape.x.size[2];
-            for (int64_t i = line + w.begin; i < line + w.end; ++i) {
-              Share<T>::add(dx[i], Share<T>::kReadsValues ? x[i] : T{0}, y[window], dy[window],
-                            scale);
+void gradient_line(const PoolShape& shape, int64_t channels, const std::vector<Span>& columns,
+                   const Operands<T>& at, int64_t image, Span d, Span h, int64_t line,
+                   int64_t begin, int64_t end) {
+  const int64_t count = (end - begin) * channels;
+  const int64_t first = (line * shape.x.size[2] + begin) * channels;
+  const T* x = at.x + first;
+  T* dx = at.dx + first;
+  std::fill_n(dx, count, T{0});
+  int64_t most = 0;
+  for (int64_t u = begin; u < end; ++u) most = std::max(most, columns[u].size());
+
+  T y[kTile], dy[kTile];
+  for (int64_t z = d.begin; z < d.end; ++z) {
+    for (int64_t v = h.begin; v < h.end; ++v) {
+      const int64_t row =
+          ((image * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2];
+      for (int64_t turn = 0; turn < most; ++turn) {
+        for_channel_blocks(channels, [&]<int N>(int64_t c) {
+          using Pixel = Block<T, N>;
+          typename Pixel::Vector value = {};
+          const typename Pixel::Vector none = {};
+          for (int64_t u = begin, to = c; u < end; ++u, to += channels) {
+            const Span windows = columns[u];
+            const int64_t o = windows.begin + turn;
+            if (o >= windows.end) {  // no more windows
+              Pixel::store(none, y + to);
+              Pixel::store(none, dy + to);
+              continue;
             }
+            const int64_t from = (row + o) * channels + c;
+            Pixel::load(at.dy + from, value);
+            if constexpr (Share<T>::kReadsValues) {
+              Pixel::store(value, dy + to);
+              Pixel::load(at.y + from, value);
+              Pixel::store(value, y + to);
+            } else {
+              Pixel::store(value * share_of_window<T, Share>(shape, z, v, o), dy + to);
+            }
+          }
+        });
+        for (int64_t i = 0; i < count; ++i) {
+          if constexpr (Share<T>::kReadsValues) {
+            dx[i] += x[i] == y[i] ? dy[i] : T{0};
+          } else {
+            dx[i] += dy[i];
           }
         }
       }
     }
   }
+}
+
+/// `images` images of few channels; in plain layout each channel is an image of one.
+template <typename T, template <typename> typename Share>
+void gradient_lines(const PoolShape& shape, int64_t images, int64_t channels,
+                    const std::vector<Span>& columns, int width, const Operands<T>& at) {
+  const auto [depth, height, row] = shape.x.size;
+  const int64_t step = kTile / channels;
+  for_parts(
+      width, images * depth * height,
+      [&, depth = depth, height = height, row = row](int64_t begin, int64_t end) {
+        for (int64_t line = begin; line < end; ++line) {
+          const Span d = covering(shape, 0, line / height % depth);
+          const Span h = covering(shape, 1, line % height);
+          for (int64_t u = 0; u < row; u += step) {
+            gradient_line<T, Share>(shape, channels, columns, at, line / (depth * height), d, h,
+                                    line, u, std::min(u + step, row));
+          }
+        }
+      },
+      1);
 }
 
 template <template <typename> typename Share>
@@ -197,18 +205,16 @@ std::unique_ptr<Kernel> prepare_gradient(const PrepareContext& context) {
     const bool last = are_channels_last(shape.order, {&context.inputs[0], &context.inputs[1],
                                                       &context.inputs[2], &context.outputs[0]});
     std::vector<Span> columns;  // divided out once
-    for (int64_t u = 0; last && u < shape.x.size[2]; ++u) columns.push_back(covering(shape, 2, u));
+    for (int64_t u = 0; u < shape.x.size[2]; ++u) columns.push_back(covering(shape, 2, u));
     return make_kernel([shape, last, columns, width = context.width](OpContext& op) {
       const Operands<T> at = {op.input<T>(0), op.input<T>(1), op.input<T>(2), op.output<T>(0)};
-      if (last) return gradient_channels_last<T, Share>(shape, columns, width, at);
-      for_parts(
-          width, shape.x.n * shape.x.c,
-          [&](int64_t begin, int64_t end) {
-            for (int64_t plane = begin; plane < end; ++plane) {
-              gradient_plane<T, Share>(shape, at, plane);
-            }
-          },
-          1);
+      if (!last) {
+        gradient_lines<T, Share>(shape, shape.x.n * shape.x.c, 1, columns, width, at);
+      } else if (shape.x.c < kManyChannels) {
+        gradient_lines<T, Share>(shape, shape.x.n, shape.x.c, columns, width, at);
+      } else {
+        gradient_pixels<T, Share>(shape, columns, width, at);
+      }
     });
   });
 }
