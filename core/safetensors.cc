@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <zlib.h>
@@ -12,6 +13,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/file_bytes.h"
+#include "core/json_numbers.h"
 
 namespace headrace {
 namespace {
@@ -136,10 +138,16 @@ class Reader {
     const auto* type =
         std::ranges::find_if(kTypes, [&](const TypeCode& t) { return code == t.code; });
     if (type == kTypes.end()) damaged(fmt::format("'{}' has the unknown type {}", name, code));
-    const auto offsets = entry.at("data_offsets").get<std::array<size_t, 2>>();
-    const TensorDesc desc{type->dtype, Shape(entry.at("shape").get<std::vector<int64_t>>())};
-    if (offsets[1] > elements_.size() || offsets[0] > offsets[1] ||
-        offsets[1] - offsets[0] != desc.bytes()) {
+    std::vector<int64_t> offsets;
+    TensorDesc desc{.dtype = type->dtype};
+    try {
+      offsets = whole_numbers(entry.at("data_offsets"));
+      desc.shape = Shape(whole_numbers(entry.at("shape")));
+    } catch (const Error& error) {
+      damaged(fmt::format("in '{}': {}", name, error.what()));
+    }
+    if (offsets.size() != 2 || std::cmp_greater(offsets[1], elements_.size()) ||
+        offsets[0] > offsets[1] || std::cmp_not_equal(offsets[1] - offsets[0], desc.bytes())) {
       damaged(fmt::format("the elements of '{}' are not where its header says", name));
     }
     Tensor tensor(desc.shape, desc.dtype);

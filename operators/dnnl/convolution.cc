@@ -73,7 +73,27 @@ struct Description {
   memory::dims pad_end;
 };
 
+/// Multiply-adds below which the images of a batch are shared out here: each thread then has a
+/// whole convolution of its own. oneDNN shares out well only what takes longer than that.
+constexpr double kSmall = 8e6;
+
+/// What one of `parts` threads computes.
+ConvProblem part_of(ConvProblem problem, int parts) {
+  if (parts == 1) return problem;
+  problem.shape.x.n /= parts;
+  problem.shape.y.n /= parts;
+  problem.width = 1;
+  return problem;
+}
+
 }  // namespace
+
+ImageParts::ImageParts(const ConvProblem& problem)
+    : count_(problem.shape.x.n % problem.width == 0 && problem.shape.macs() < kSmall
+                 ? problem.width
+                 : 1),
+      x_(problem.shape.x.shape(problem.shape.order).numel() / count_),
+      y_(problem.shape.y.shape(problem.shape.order).numel() / count_) {}
 
 ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc& filter,
                          const TensorDesc& y, int width) {
@@ -81,7 +101,8 @@ ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc
   return {shape, are_channels_last(shape.order, {&x, &y}), width};
 }
 
-ConvForward::ConvForward(const ConvProblem& problem, bool with_bias) {
+ConvForward::ConvForward(const ConvProblem& whole, bool with_bias) : parts_(whole) {
+  const ConvProblem problem = part_of(whole, parts_.count());
   make_at_width(problem.width, "a convolution", [&] {
     const Description given(problem);
     const auto chosen = given.forward(with_bias);
@@ -95,7 +116,10 @@ ConvForward::ConvForward(const ConvProblem& problem, bool with_bias) {
   });
   ScratchLayout layout;
   packed_offset_ = layout.add(packed_bytes_);
-  work_offset_ = layout.add(std::max(convolution_.scratch_bytes(), pack_.scratch_bytes()));
+  pack_offset_ = layout.add(pack_.scratch_bytes());
+  for (int part = 0; part < parts_.count(); ++part) {
+    work_offsets_.push_back(layout.add(convolution_.scratch_bytes()));
+  }
   scratch_bytes_ = layout.bytes();
 }
 
@@ -106,19 +130,22 @@ void ConvForward::pack(const float* filter, void* packed) const {
 
 void ConvForward::run(const float* x, const float* filter, const void* packed, const float* bias,
                       float* y, void* scratch) const {
-  void* work = ScratchLayout::at(scratch, work_offset_);
   if (packed == nullptr && pack_) {
     packed = ScratchLayout::at(scratch, packed_offset_);
-    pack_.run({{DNNL_ARG_FROM, filter}, {DNNL_ARG_TO, packed}}, work);
+    pack_.run({{DNNL_ARG_FROM, filter}, {DNNL_ARG_TO, packed}},
+              ScratchLayout::at(scratch, pack_offset_));
   }
-  convolution_.run({{DNNL_ARG_SRC, x},
-                    {DNNL_ARG_WEIGHTS, packed != nullptr ? packed : filter},
-                    {DNNL_ARG_BIAS, bias},
-                    {DNNL_ARG_DST, y}},
-                   work);
+  parallel_for(parts_.count(), [&](int part) {
+    convolution_.run({{DNNL_ARG_SRC, x + parts_.x(part)},
+                      {DNNL_ARG_WEIGHTS, packed != nullptr ? packed : filter},
+                      {DNNL_ARG_BIAS, bias},
+                      {DNNL_ARG_DST, y + parts_.y(part)}},
+                     ScratchLayout::at(scratch, work_offsets_[part]));
+  });
 }
 
-ConvBackwardData::ConvBackwardData(const ConvProblem& problem) {
+ConvBackwardData::ConvBackwardData(const ConvProblem& whole) : parts_(whole) {
+  const ConvProblem problem = part_of(whole, parts_.count());
   size_t packed_bytes = 0;
   make_at_width(problem.width, "the data gradient of a convolution", [&] {
     const Description given(problem);
@@ -135,19 +162,26 @@ ConvBackwardData::ConvBackwardData(const ConvProblem& problem) {
   });
   ScratchLayout layout;
   packed_offset_ = layout.add(packed_bytes);
-  work_offset_ = layout.add(std::max(convolution_.scratch_bytes(), pack_.scratch_bytes()));
+  pack_offset_ = layout.add(pack_.scratch_bytes());
+  for (int part = 0; part < parts_.count(); ++part) {
+    work_offsets_.push_back(layout.add(convolution_.scratch_bytes()));
+  }
   scratch_bytes_ = layout.bytes();
 }
 
 void ConvBackwardData::run(const float* filter, const float* dy, float* dx, void* scratch) const {
   const void* packed = filter;
-  void* work = ScratchLayout::at(scratch, work_offset_);
   if (pack_) {
     packed = ScratchLayout::at(scratch, packed_offset_);
-    pack_.run({{DNNL_ARG_FROM, filter}, {DNNL_ARG_TO, packed}}, work);
+    pack_.run({{DNNL_ARG_FROM, filter}, {DNNL_ARG_TO, packed}},
+              ScratchLayout::at(scratch, pack_offset_));
   }
-  convolution_.run({{DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DIFF_DST, dy}},
-                   work);
+  parallel_for(parts_.count(), [&](int part) {
+    convolution_.run({{DNNL_ARG_DIFF_SRC, dx + parts_.x(part)},
+                      {DNNL_ARG_WEIGHTS, packed},
+                      {DNNL_ARG_DIFF_DST, dy + parts_.y(part)}},
+                     ScratchLayout::at(scratch, work_offsets_[part]));
+  });
 }
 
 ConvBackwardFilter::ConvBackwardFilter(const ConvProblem& problem, bool with_bias) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "operators/conv_shape.h"
 #include "operators/dnnl/primitive.h"
@@ -20,6 +22,22 @@ struct ConvProblem {
 ConvProblem conv_problem(const Args& args, const TensorDesc& x, const TensorDesc& filter,
                          const TensorDesc& y, int width);
 
+/// How the images of a batch are shared out among threads: `count()` neighbouring parts of one
+/// size, or one that oneDNN divides as it likes.
+class ImageParts {
+ public:
+  explicit ImageParts(const ConvProblem& problem);
+  int count() const { return count_; }
+  /// First element of a part.
+  int64_t x(int part) const { return part * x_; }
+  int64_t y(int part) const { return part * y_; }
+
+ private:
+  int count_;
+  int64_t x_;
+  int64_t y_;
+};
+
 /// y = conv(x, filter) + bias
 class ConvForward {
  public:
@@ -35,11 +53,13 @@ class ConvForward {
            void* scratch) const;
 
  private:
+  ImageParts parts_;
   Primitive convolution_;
   Primitive pack_;
   size_t packed_bytes_ = 0;
   size_t packed_offset_ = 0;
-  size_t work_offset_ = 0;
+  size_t pack_offset_ = 0;
+  std::vector<size_t> work_offsets_;  // per part
   size_t scratch_bytes_ = 0;
 };
 
@@ -52,10 +72,12 @@ class ConvBackwardData {
   void run(const float* filter, const float* dy, float* dx, void* scratch) const;
 
  private:
+  ImageParts parts_;
   Primitive convolution_;
   Primitive pack_;
   size_t packed_offset_ = 0;
-  size_t work_offset_ = 0;
+  size_t pack_offset_ = 0;
+  std::vector<size_t> work_offsets_;  // per part
   size_t scratch_bytes_ = 0;
 };
 

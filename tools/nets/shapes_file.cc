@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file_bytes.h"
+#include "core/json_numbers.h"
 #include "core/text.h"
 
 namespace headrace::tools {
@@ -15,7 +16,7 @@ using Json = nlohmann::json;
 
 TensorDesc parse_desc(const Json& value) {
   if (value.is_array()) {
-    return {.dtype = DType::kFloat32, .shape = Shape(value.get<std::vector<int64_t>>())};
+    return {.dtype = DType::kFloat32, .shape = Shape(whole_numbers(value))};
   }
   const auto text = value.get<std::string>();
   const size_t space = text.find(' ');
