@@ -13,9 +13,8 @@ std::vector<int64_t> whole_numbers(const nlohmann::json& list) {
           list.dump());
   std::vector<int64_t> numbers;
   for (const nlohmann::json& number : list) {
-    require(number.is_number_unsigned() && number.get<uint64_t>() <= INT64_MAX,
-            ErrorCode::kCorrupt, "expected a whole number from 0 to 2^63 - 1, found {}",
-            number.dump());
+    require(number.is_number_unsigned() && number.get<uint64_t>() <= INT64_MAX, ErrorCode::kCorrupt,
+            "expected a whole number from 0 to 2^63 - 1, found {}", number.dump());
     numbers.push_back(number.get<int64_t>());
   }
   return numbers;

@@ -139,8 +139,7 @@ void gradient_line(const PoolShape& shape, int64_t channels, const std::vector<S
   T y[kTile], dy[kTile];
   for (int64_t z = d.begin; z < d.end; ++z) {
     for (int64_t v = h.begin; v < h.end; ++v) {
-      const int64_t row =
-          ((image * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2];
+      const int64_t row = ((image * shape.y.size[0] + z) * shape.y.size[1] + v) * shape.y.size[2];
       for (int64_t turn = 0; turn < most; ++turn) {
         for_channel_blocks(channels, [&]<int N>(int64_t c) {
           using Pixel = Block<T, N>;

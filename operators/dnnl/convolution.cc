@@ -89,9 +89,8 @@ ConvProblem part_of(ConvProblem problem, int parts) {
 }  // namespace
 
 ImageParts::ImageParts(const ConvProblem& problem)
-    : count_(problem.shape.x.n % problem.width == 0 && problem.shape.macs() < kSmall
-                 ? problem.width
-                 : 1),
+    : count_(problem.shape.x.n % problem.width == 0 && problem.shape.macs() < kSmall ? problem.width
+                                                                                     : 1),
       x_(problem.shape.x.shape(problem.shape.order).numel() / count_),
       y_(problem.shape.y.shape(problem.shape.order).numel() / count_) {}
 
