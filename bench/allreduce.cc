@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "bench/allreduce_parts/bound.h"
 #include "bench/allreduce_parts/local.h"
 #include "bench/allreduce_parts/measure.h"
 #include "comm/connect.h"
@@ -39,6 +40,7 @@ struct Settings {
   bool insecure = false;
   bool json = false;
   MeasureOptions measure;
+  std::vector<double> bounds;  // seconds, by size; empty where ranks are on several machines
 };
 
 std::vector<size_t> parse_sizes(const std::string& text) {
@@ -68,10 +70,13 @@ void report(const Settings& settings, const std::vector<Measured>& all) {
   const double p = settings.ranks;
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   if (!settings.json) {
-    fmt::print("{:>10} {:>12} {:>12} {:>12} {:>9} {:>9} {:>12}  {}\n", "bytes", "min us", "p50 us",
-               "p99 us", "algbw", "busbw", "cpu us", "algorithm");
+    fmt::print("{:>10} {:>12} {:>12} {:>12} {:>9} {:>9} {:>12} {:>12}  {}\n", "bytes", "min us",
+               "p50 us", "p99 us", "algbw", "busbw", "cpu us", "bound us", "algorithm");
   }
-  for (const Measured& m : all) {
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Measured& m = all[i];
+    const nlohmann::json bound_us =
+        settings.bounds.empty() ? nlohmann::json() : nlohmann::json(settings.bounds[i] * 1e6);
     const auto bytes = static_cast<double>(m.bytes);
     const double algbw = bytes / m.p50 * 1e-9;
     const double busbw = algbw * 2 * (p - 1) / p;
@@ -84,12 +89,14 @@ void report(const Settings& settings, const std::vector<Measured>& all) {
                        {"busbw_GBps", busbw},
                        {"wire_bytes_per_rank", 2 * (p - 1) / p * bytes},
                        {"cpu_us_per_call", m.cpu * 1e6},
+                       {"bound_us", bound_us},
                        {"algorithm", m.algorithm},
                        {"correct", m.correct}});
     if (settings.json) continue;
-    fmt::print("{:>10} {:>12.2f} {:>12.2f} {:>12.2f} {:>9.3f} {:>9.3f} {:>12.2f}  {}{}\n", m.bytes,
-               m.min * 1e6, m.p50 * 1e6, m.p99 * 1e6, algbw, busbw, m.cpu * 1e6, m.algorithm,
-               m.correct ? "" : "  WRONG RESULT");
+    fmt::print("{:>10} {:>12.2f} {:>12.2f} {:>12.2f} {:>9.3f} {:>9.3f} {:>12.2f} {:>12}  {}{}\n",
+               m.bytes, m.min * 1e6, m.p50 * 1e6, m.p99 * 1e6, algbw, busbw, m.cpu * 1e6,
+               settings.bounds.empty() ? "" : fmt::format("{:.2f}", settings.bounds[i] * 1e6),
+               m.algorithm, m.correct ? "" : "  WRONG RESULT");
   }
   if (!settings.json) return;
   const nlohmann::ordered_json document{{"transport", settings.transport},
@@ -146,15 +153,19 @@ int run_connected(const Settings& settings, int rank, const std::string& store_n
                                .insecure = settings.insecure,
                                .timeout = settings.timeout,
                                .congestion = settings.congestion};
-  const auto group = comm::connect_tcp_group(mesh, group_options(settings), *store, settings.lanes);
+  const auto group = comm::connect_group(settings.transport, mesh, group_options(settings), *store,
+                                         settings.lanes);
   return run_rank(*group, settings);
 }
 
-int run(const Settings& settings) {
+int run(Settings settings) {
   if (settings.rank >= 0) {
     require(!settings.store.empty(), ErrorCode::kInvalidArgument,
             "--rank makes this one of several processes, which meet in a --store");
     return run_connected(settings, settings.rank, settings.store);
+  }
+  for (const size_t bytes : settings.measure.sizes) {
+    settings.bounds.push_back(bound(settings.transport, settings.ranks, bytes));
   }
   if (settings.transport == "inproc") return run_threads(settings);
   std::string folder = (std::filesystem::temp_directory_path() / "headrace-XXXXXX").string();
@@ -173,7 +184,7 @@ int main(int argc, char** argv) {
   CLI::App app{"How long ranks take to sum a vector of float32 in place. Every result is checked."};
   app.option_defaults()->always_capture_default();
   app.add_option("--transport", settings.transport, "How ranks are connected")
-      ->check(CLI::IsMember({"inproc", "tcp"}));
+      ->check(CLI::IsMember({"inproc", "shm", "tcp"}));
   app.add_option("--ranks", settings.ranks, "Number of ranks")->check(CLI::Range(1, 4096));
   app.add_option("--rank", settings.rank,
                  "Be this rank, of processes that are started one by one; -1: start all of them");
@@ -184,7 +195,7 @@ int main(int argc, char** argv) {
   app.add_option("--algorithm", settings.measure.algorithm,
                  "ring, halving-doubling, fold, binary-blocks, recursive-doubling; empty: chosen");
   app.add_option("--segment", settings.measure.segment, "Elements in a message; 0: chosen");
-  app.add_option("--lanes", settings.lanes, "TCP connections between two ranks")
+  app.add_option("--lanes", settings.lanes, "Lanes between two ranks: with tcp, connections")
       ->check(CLI::Range(1, 64));
   app.add_option("--congestion", settings.congestion,
                  "TCP congestion control; auto: reno on loopback");

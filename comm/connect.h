@@ -1,7 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <string_view>
 
 #include "comm/group.h"
 #include "comm/store.h"
@@ -9,10 +9,17 @@
 
 namespace headrace::comm {
 
-/// Connects all ranks that share `store` over TCP. `lanes` is a multiple of group.concurrent: a
-/// collective has lanes / concurrent connections to each peer, over which its messages take turns.
-/// 0: one for each that may be under way.
-std::unique_ptr<Group> connect_tcp_group(const MeshOptions& mesh, const GroupOptions& group,
-                                         Store& store, int lanes = 0);
+/// Connects all ranks that share `store`, over "tcp" or "shm" (ranks of one host). `lanes` is a
+/// multiple of group.concurrent: a collective has lanes / concurrent of them to each peer, over
+/// which its messages take turns. 0: one for each that may be under way. Throws like
+/// connect_mesh(), and kInvalidArgument for another transport or number of lanes.
+std::unique_ptr<Group> connect_group(std::string_view transport, const MeshOptions& mesh,
+                                     const GroupOptions& group, Store& store, int lanes = 0);
+
+/// The same over TCP.
+inline std::unique_ptr<Group> connect_tcp_group(const MeshOptions& mesh, const GroupOptions& group,
+                                                Store& store) {
+  return connect_group("tcp", mesh, group, store);
+}
 
 }  // namespace headrace::comm

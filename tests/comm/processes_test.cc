@@ -60,7 +60,7 @@ void until_ready(const TempFolder& folder, int ranks) {
 
 void train_member(const TempFolder& folder, const MeshOptions& mesh, const GroupOptions& options) {
   const auto store = open_file_store(folder.path());
-  const auto group = connect_tcp_group(mesh, options, *store);
+  const auto group = connect_group("tcp", mesh, options, *store);
   group->barrier();
   store->set("ready" + std::to_string(mesh.rank), "");
   train(*group);
