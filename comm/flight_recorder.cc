@@ -18,8 +18,7 @@ FlightRecorder::Entry* FlightRecorder::find(uint64_t ticket) {
   return entry.state != State::kEmpty && entry.ticket == ticket ? &entry : nullptr;
 }
 
-void FlightRecorder::submitted(const Collective& collective, uint64_t ticket) {
-  const auto now = std::chrono::steady_clock::now();
+void FlightRecorder::submitted(const Collective& collective, uint64_t ticket, Time now) {
   const std::lock_guard lock(mutex_);
   Entry& entry = (*entries_)[ticket % kCapacity];
   entry.state = State::kQueued;
@@ -38,8 +37,7 @@ void FlightRecorder::submitted(const Collective& collective, uint64_t ticket) {
   any_ = true;
 }
 
-void FlightRecorder::started(uint64_t ticket, size_t steps) {
-  const auto now = std::chrono::steady_clock::now();
+void FlightRecorder::started(uint64_t ticket, size_t steps, Time now) {
   const std::lock_guard lock(mutex_);
   if (Entry* entry = find(ticket)) {
     entry->state = State::kRunning;

@@ -21,8 +21,10 @@ class FlightRecorder {
 
   explicit FlightRecorder(int rank);
 
-  void submitted(const Collective& collective, uint64_t ticket);
-  void started(uint64_t ticket, size_t steps);
+  using Time = std::chrono::steady_clock::time_point;
+
+  void submitted(const Collective& collective, uint64_t ticket, Time now);
+  void started(uint64_t ticket, size_t steps, Time now);
   void waits(uint64_t ticket, uint32_t step, const Progress::Wait& wait);
   void ended(uint64_t ticket, uint32_t step, bool failed);
 
@@ -48,7 +50,7 @@ class FlightRecorder {
     size_t steps = 0;
     uint32_t step = 0;
     Progress::Wait wait;
-    std::chrono::steady_clock::time_point submitted, started, ended;
+    Time submitted, started, ended;
   };
 
   Entry* find(uint64_t ticket);

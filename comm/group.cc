@@ -94,7 +94,8 @@ class Group::Impl final : public TransportListener {
     std::exception_ptr failed;
     {
       std::unique_lock lock(mutex_);
-      TicketQueue::Entry entry{.collective = given, .done = done};
+      const auto now = Clock::now();
+      TicketQueue::Entry entry{.collective = given, .done = done, .since = now};
       entry.program = programs_.get(entry.collective);
       if (failure_) {
         failed = error(fmt::format("{} (training step {}) was not started: {}",
@@ -102,7 +103,7 @@ class Group::Impl final : public TransportListener {
       } else {
         const Collective collective = entry.collective;
         const uint64_t ticket = queue_.put(std::move(entry));
-        recorder_.submitted(collective, ticket);
+        recorder_.submitted(collective, ticket, now);
         ++unfinished_;
       }
     }
@@ -225,8 +226,9 @@ class Group::Impl final : public TransportListener {
       slot.ticket = ticket;
       slot.collective = entry->collective;
       slot.done = entry->done;
-      slot.deadline = Clock::now() + seconds(timeout_of(slot.collective));
-      recorder_.started(ticket, entry->program->steps.size());
+      const auto now = Clock::now();
+      slot.deadline = now + seconds(timeout_of(slot.collective));
+      recorder_.started(ticket, entry->program->steps.size(), now);
       const int lanes = transport_->lanes() / static_cast<int>(slots_.size());
       slot.progress.begin(entry->program, slot.collective, static_cast<uint32_t>(ticket),
                           static_cast<int>(ticket % slots_.size()) * lanes, lanes);
@@ -379,18 +381,16 @@ class Group::Impl final : public TransportListener {
   }
 
   void wait_for(Waiter& waiter) {
-    auto moved_at = Clock::now();
+    std::optional<Clock::time_point> idle_since;  // the clock is looked at when nothing moves
     while (!waiter.done.load(std::memory_order_acquire)) {
-      const bool moved = drive();
-      if (waiter.done.load(std::memory_order_acquire)) return;
-      const auto now = Clock::now();
-      if (moved) {
-        moved_at = now;
-      } else if (now - moved_at < spin_) {
+      if (drive()) {
+        idle_since.reset();
+      } else if (const auto now = Clock::now(); now - idle_since.value_or(now) < spin_) {
+        if (!idle_since) idle_since = now;
         relax(crowded_);
       } else {
         sleep(&waiter, [&] { return waiter.done.load(std::memory_order_acquire); });
-        moved_at = Clock::now();
+        idle_since.reset();
       }
     }
   }

@@ -131,7 +131,8 @@ uint64_t signature_of(const Collective& c, int size, int ranks_per_host) {
 
 void validate(const Collective& c, int size) {
   auto check = [&](bool holds, std::string_view what) {
-    require(holds, ErrorCode::kInvalidArgument, "{}: {}", describe(c), what);
+    // Described only if it is wrong: this stands in front of every collective.
+    if (!holds) fail(ErrorCode::kInvalidArgument, "{}: {}", describe(c), what);
   };
   if (c.kind == Kind::kBarrier) return;
   check(can_reduce(c.dtype), "elements are float32, float64, float16, bfloat16, int32 or int64");
@@ -161,6 +162,7 @@ std::shared_ptr<const Program> make_program(const Collective& collective, World 
   program->collective.input = nullptr;
   program->collective.name = "";
   program->collective.ticket = kNextTicket;
+  program->ranks_per_host = ranks_per_host;
   program->signature = signature_of(collective, world.size, ranks_per_host);
 
   const Schedule schedule = schedule_of(collective, world, ranks_per_host);

@@ -45,6 +45,7 @@ struct Program {
   };
 
   Collective collective;  // without addresses, name and ticket; algorithm and segment chosen
+  int ranks_per_host = 1;
   uint64_t signature = 0;
   std::vector<Step> steps;
   int places = 0;

@@ -15,17 +15,18 @@ uint64_t TicketQueue::put(Entry entry) {
   if (ticket == kNextTicket) {
     ticket = reserved_++;
   } else {
-    require(ticket < reserved_, ErrorCode::kInvalidArgument,
-            "{}: ticket {} was not reserved; the next one is {}", describe(entry.collective),
-            ticket, reserved_);
-    const bool used = ticket < next_ || (ticket - next_ < entries_.size() && at(ticket).present);
-    require(!used, ErrorCode::kInvalidArgument, "{}: ticket {} was used before",
-            describe(entry.collective), ticket);
+    if (ticket >= reserved_) {
+      fail(ErrorCode::kInvalidArgument, "{}: ticket {} was not reserved; the next one is {}",
+           describe(entry.collective), ticket, reserved_);
+    }
+    if (ticket < next_ || (ticket - next_ < entries_.size() && at(ticket).present)) {
+      fail(ErrorCode::kInvalidArgument, "{}: ticket {} was used before", describe(entry.collective),
+           ticket);
+    }
   }
   while (ticket - next_ >= entries_.size()) grow();
   entry.collective.ticket = ticket;
   entry.present = true;
-  entry.since = std::chrono::steady_clock::now();
   at(ticket) = std::move(entry);
   return ticket;
 }
