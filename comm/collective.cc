@@ -52,6 +52,8 @@ std::string_view name_of(Algorithm algorithm) {
       return "fold";
     case Algorithm::kBinaryBlocks:
       return "binary-blocks";
+    case Algorithm::kMixedRadix:
+      return "mixed-radix";
     case Algorithm::kTwoLevel:
       return "two-level";
     case Algorithm::kRecursiveDoubling:

@@ -29,6 +29,7 @@ enum class Algorithm : uint8_t {
   kHalvingDoubling,    // a power of two of ranks only
   kFold,               // halving-doubling among the largest power of two of ranks
   kBinaryBlocks,       // halving-doubling in blocks of powers of two
+  kMixedRadix,         // a level per prime factor of the number of ranks; allreduce only
   kTwoLevel,           // within hosts, then between them; allreduce only
   kRecursiveDoubling,  // whole vectors; allreduce only
   kTree,               // binomial, whole vectors; broadcast and reduce only

@@ -30,6 +30,8 @@ Schedule schedule_of(const Collective& c, World world, int ranks_per_host) {
           return fold_allreduce(world, c.count, segment);
         case Algorithm::kBinaryBlocks:
           return binary_blocks_allreduce(world, c.count, segment);
+        case Algorithm::kMixedRadix:
+          return mixed_radix_allreduce(world, c.count, segment);
         case Algorithm::kTwoLevel:
           return two_level_allreduce(world, c.count, segment, ranks_per_host);
         case Algorithm::kRecursiveDoubling:

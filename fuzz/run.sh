@@ -23,6 +23,11 @@ mkdir -p "$seeds/minidb_fuzz"
 cp "$root/tests/operators/golden/files/caffe2.minidb" "$seeds/minidb_fuzz"
 mkdir -p "$seeds/safetensors_fuzz"
 "$root/fuzz/seeds/safetensors.py" > "$seeds/safetensors_fuzz/two.safetensors"
+mkdir -p "$seeds/cost_table_fuzz"
+cat > "$seeds/cost_table_fuzz/table.json" <<'END'
+{"name": "a", "within": {"alpha_us": 1, "beta_ns_per_byte": 0.1, "gamma_ns_per_byte": 0.05},
+ "between": {"alpha_us": 30.5, "beta_ns_per_byte": 1e0, "gamma_ns_per_byte": 0}}
+END
 mkdir -p "$seeds/store_fuzz"
 printf '\4\0\0\0\3\1\0k\6\0\0\0\1\1\0k42\14\0\0\0\4\1\0k\1\0\0\0\0\0\0\0' > "$seeds/store_fuzz/three"
 mkdir -p "$seeds/group_fuzz"

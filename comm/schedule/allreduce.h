@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "comm/schedule/schedule.h"
 
 namespace headrace::comm {
@@ -16,6 +18,7 @@ namespace headrace::comm {
 ///   halving-doubling   2 lg p     (p = q only)    2 b (p - 1) / p
 ///   fold               2 lg q + 2                 2 b (q - 1) / q + b
 ///   binary blocks      2 lg q + borders           2 b (q - 1) / q + 2 b / (size of its block)
+///   mixed radix        2 sum (f - 1)              2 b (p - 1) / p
 ///   two-level          2 (g - 1) + inner(p / g)   2 b (p - 1) / p
 ///   recursive doubling lg q + 2 (lg p if p = q)   b (lg q + 1)
 ///
@@ -35,6 +38,14 @@ Schedule fold_allreduce(World world, size_t count, size_t segment);
 /// Blocks of decreasing powers of two, one per binary digit of p, each reduce-scattered by halving;
 /// parts then travel from the smallest block to the largest and back.
 Schedule binary_blocks_allreduce(World world, size_t count, size_t segment);
+
+/// The prime factors f of `size`, the smallest first: the digits of a rank's number.
+std::vector<int> radices(int size);
+
+/// One level per prime factor f of p: the ranks that differ in that digit alone form a ring and
+/// reduce-scatter what they have in common; then back. For 6, 12, 24, 48 few steps without the
+/// extra bytes of folding. A power of two: halving-doubling; a prime number: the ring.
+Schedule mixed_radix_allreduce(World world, size_t count, size_t segment);
 
 /// Ranks [i g, (i + 1) g) share host i, g = `ranks_per_host`, which divides p. Reduce-scatter
 /// within the host, allreduce between the ranks with one index within their hosts

@@ -15,7 +15,7 @@
 
 namespace headrace::comm {
 
-using Algorithm = std::function<Schedule(World, size_t count, size_t segment)>;
+using MakeSchedule = std::function<Schedule(World, size_t count, size_t segment)>;
 inline constexpr size_t kWhole = std::numeric_limits<size_t>::max();
 
 inline bool is_power_of_two(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
@@ -37,7 +37,7 @@ inline std::vector<size_t> counts(int p) {
   return {0, 1, static_cast<size_t>(p - 1), 97, static_cast<size_t>(p) * 12, 1009};
 }
 
-inline std::vector<Schedule> all_ranks(const Algorithm& algorithm, int p, size_t count,
+inline std::vector<Schedule> all_ranks(const MakeSchedule& algorithm, int p, size_t count,
                                        size_t segment) {
   std::vector<Schedule> schedules;
   for (int r = 0; r < p; ++r) schedules.push_back(algorithm({r, p}, count, segment));

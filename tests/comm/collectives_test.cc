@@ -13,7 +13,7 @@ namespace {
 /// count, operands)`.
 template <typename Check>
 void for_all(
-    const std::string& name, const Algorithm& algorithm, Check check,
+    const std::string& name, const MakeSchedule& algorithm, Check check,
     bool (*takes)(int) = [](int) { return true; }) {
   for (int p : worlds()) {
     if (!takes(p)) continue;
@@ -40,7 +40,7 @@ void for_each_part(int p, size_t count, Visit visit) {
   }
 }
 
-size_t time_of(const Algorithm& algorithm, int p, size_t count, size_t segment) {
+size_t time_of(const MakeSchedule& algorithm, int p, size_t count, size_t segment) {
   const Outcome outcome = simulate(all_ranks(algorithm, p, count, segment), operands(p, count));
   EXPECT_EQ(outcome.error, "");
   return outcome.time;

@@ -40,7 +40,7 @@ size_t longest_message(const Schedule& schedule) {
 
 struct NamedAllreduce {
   std::string name;
-  Algorithm algorithm;
+  MakeSchedule algorithm;
   std::function<bool(int p)> takes;
   std::function<size_t(int p)> time;  // steps of unsegmented messages
 };
@@ -96,6 +96,14 @@ std::vector<NamedAllreduce> allreduces() {
       {"recursive_doubling_allreduce",
        [](World w, size_t count, size_t) { return recursive_doubling_allreduce(w, count); }, any,
        [folded](int p) { return floor_lg(p) + static_cast<size_t>(folded(p)); }},
+      {"mixed_radix_allreduce", mixed_radix_allreduce, any,
+       [](int p) {
+         size_t time = 0;
+         for (int factor = 2, rest = p; rest > 1; ++factor) {
+           for (; rest % factor == 0; rest /= factor) time += 2 * static_cast<size_t>(factor - 1);
+         }
+         return time;
+       }},
       two_level(2),
       two_level(3),
       two_level(8),

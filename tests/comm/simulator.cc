@@ -25,13 +25,13 @@ struct Message {
   Buffer buffer;
   size_t begin;
   size_t count;
-  size_t arrival;
+  double arrival;
 };
 
 struct Rank {
   std::vector<Element> data, input, scratch;
   size_t next = 0;  // step
-  size_t clock = 0, sent = 0, received = 0;
+  double clock = 0, sent = 0, received = 0;
   std::vector<int> receivers;  // of messages not yet read
 
   std::vector<Element>& buffer(Buffer b) {
@@ -41,8 +41,9 @@ struct Rank {
 
 class Simulation {
  public:
-  Simulation(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data)
-      : schedules_(schedules), ranks_(schedules.size()) {
+  Simulation(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data,
+             const Timing& timing)
+      : schedules_(schedules), ranks_(schedules.size()), timing_(timing) {
     for (size_t r = 0; r < ranks_.size(); ++r) {
       if (data[r].size() != schedules[r].data_count) error_ = "data of another length";
       if (schedules[r].input_count > 0) ranks_[r].input = data[r];
@@ -61,7 +62,7 @@ class Simulation {
         }
       }
     }
-    Outcome outcome{.error = error_, .data = {}, .time = 0};
+    Outcome outcome{.error = error_, .data = {}};
     for (size_t r = 0; r < ranks_.size(); ++r) {
       Rank& rank = ranks_[r];
       if (outcome.error.empty() && rank.next < schedules_[r].steps.size()) outcome.error = stuck();
@@ -100,7 +101,7 @@ class Simulation {
     if (step.action == Action::kSend) {
       auto& messages = channel(r, peer);
       if (messages.size() == kMessagesInFlight) return false;
-      rank.sent = std::max(rank.sent, rank.clock) + 1;
+      rank.sent = std::max(rank.sent, rank.clock) + message_time(step);
       messages.push_back({step.source_buffer, step.source, step.count, rank.sent});
       rank.receivers.push_back(step.peer);
       return true;
@@ -116,9 +117,12 @@ class Simulation {
           std::find(sender.receivers.begin(), sender.receivers.end(), static_cast<int>(r)));
       if (message.count != step.count) return wrong(r, "gets a message of another length");
       std::copy_n(sender.buffer(message.buffer).data() + message.begin, step.count, target);
-      rank.received = std::max(rank.received + 1, message.arrival);
+      rank.received = std::max(rank.received + message_time(step), message.arrival);
       rank.clock = std::max(rank.clock, rank.received);
       return true;
+    }
+    if (step.action == Action::kReduce) {
+      rank.clock += timing_.gamma * static_cast<double>(step.count);
     }
     const Element* source = rank.buffer(step.source_buffer).data() + step.source;
     for (size_t i = 0; i < step.count; ++i) {
@@ -130,6 +134,10 @@ class Simulation {
       }
     }
     return true;
+  }
+
+  double message_time(const Step& step) const {
+    return timing_.alpha + timing_.beta * static_cast<double>(step.count);
   }
 
   /// Whether the target of a step overlaps a message of this rank that was not yet read.
@@ -167,6 +175,7 @@ class Simulation {
 
   const std::vector<Schedule>& schedules_;
   std::vector<Rank> ranks_;
+  Timing timing_;
   std::unordered_map<size_t, std::deque<Message>> channels_;
   std::string error_;
 };
@@ -178,8 +187,9 @@ Element element_of(int rank, size_t index) {
   return {random, mix(random), static_cast<float>(random >> 40) * 0x1p-20f - 8.0f};
 }
 
-Outcome simulate(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data) {
-  return Simulation(schedules, std::move(data)).run();
+Outcome simulate(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data,
+                 const Timing& timing) {
+  return Simulation(schedules, std::move(data), timing).run();
 }
 
 }  // namespace headrace::comm

@@ -20,18 +20,27 @@ struct Element {
 /// What rank `rank` has at `index` before a collective.
 Element element_of(int rank, size_t index);
 
+/// What things take: a message of n elements alpha + beta n, its reduction gamma n. As it stands,
+/// the time is the number of steps of the literature.
+struct Timing {
+  double alpha = 1;
+  double beta = 0;
+  double gamma = 0;
+};
+
 struct Outcome {
   std::string error;                       // empty: all ranks came to their end
   std::vector<std::vector<Element>> data;  // of each rank
-  /// Time until the last rank has finished when a message takes 1 and a rank sends one message at a
-  /// time and receives one at a time: the number of steps of the literature.
-  size_t time = 0;
+  /// Until the last rank has finished, when a rank sends one message at a time, receives one at a
+  /// time, and reduces meanwhile.
+  double time = 0;
 };
 
 /// Runs the schedules of all ranks. Each direction of each pair is a queue of kMessagesInFlight
 /// messages: sends wait for room in it, receives for a message. A message is a view of its sender's
 /// buffer, read when it is received, and a step that would overwrite it waits. `data` is what the
 /// ranks have; their input, where a schedule has one, holds the same.
-Outcome simulate(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data);
+Outcome simulate(const std::vector<Schedule>& schedules, std::vector<std::vector<Element>> data,
+                 const Timing& timing = {});
 
 }  // namespace headrace::comm

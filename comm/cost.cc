@@ -1,0 +1,286 @@
+#include "comm/cost.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "comm/schedule/allreduce.h"
+
+namespace headrace::comm {
+namespace {
+
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+bool is_power(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
+int lg(int p) { return std::bit_width(static_cast<unsigned>(p)) - 1; }
+int ceil_lg(int p) { return std::bit_width(static_cast<unsigned>(p - 1)); }
+
+// Adds up phases. A step of `bytes` goes in messages of at most a segment. While one of them is
+// reduced the next is on the wire, so a step takes the longest of: all its messages on the wire,
+// all its reductions, and one message and its reduction (the next step needs that).
+class Sum {
+ public:
+  Sum(const Layout& layout, double segment, const CostTable& table)
+      : layout_(layout), segment_(segment), table_(table) {}
+
+  /// `steps` exchanges of `bytes` with a partner `distance` ranks away, while `sharing` ranks of
+  /// the host do the same.
+  void steps(double steps, double bytes, int distance, bool reduces) {
+    if (steps <= 0) return;
+    // Of the g ranks of a host, those whose partner is on another host share the way there: all of
+    // them, or the one at the end of a ring's stretch.
+    const int g = layout_.ranks_per_host;
+    const bool leaves = layout_.size > g && (distance >= g || distance == kRing);
+    const Cost& cost = leaves ? table_.between : table_.within;
+    const double sharing = leaves && distance != kRing ? g : 1;
+    const double messages = std::max(1.0, std::ceil(bytes / segment_));
+    const double wire = cost.alpha + cost.beta * sharing * bytes / messages;
+    const double reduction = reduces ? cost.gamma * bytes / messages : 0;
+    seconds_ += steps * std::max({messages * wire, wire + reduction, messages * reduction});
+    if (messages > 1) seconds_ += std::min(wire, reduction);
+  }
+
+  void ring(int size, double bytes, int distance, bool reduces) {
+    steps(size - 1, bytes / size, distance, reduces);
+  }
+
+  /// Halving, or doubling (the same without reductions): the nearest partner first.
+  void halving(int size, double bytes, int distance, bool reduces) {
+    for (int bit = 1; bit < size; bit *= 2) {
+      bytes /= 2;
+      steps(1, bytes, bit * distance, reduces);
+    }
+  }
+
+  void allreduce(int size, double bytes, int distance) {
+    for (const bool reduces : {true, false}) {
+      if (is_power(size)) {
+        halving(size, bytes, distance, reduces);
+      } else {
+        ring(size, bytes, distance, reduces);
+      }
+    }
+  }
+
+  double seconds() const { return seconds_; }
+
+  static constexpr int kRing = -1;
+
+ private:
+  Layout layout_;
+  double segment_;
+  const CostTable& table_;
+  double seconds_ = 0;
+};
+
+double binary_blocks(Sum sum, int p, double bytes) {
+  const int largest = 1 << lg(p);
+  sum.allreduce(largest, bytes, 1);
+  // From block to block, both ways. The smaller one has less to halve, so that what it has to bring
+  // is on its way meanwhile: what remains is the last part, and the start of so many messages.
+  int larger = largest;
+  for (int rest = p - largest; rest > 0;) {
+    const int size = 1 << lg(rest);
+    for (const bool reduces : {true, false}) {
+      sum.steps(1, bytes / larger, larger, reduces);
+      sum.steps(larger / size - 1 - lg(larger / size), 0, larger, false);
+    }
+    larger = size;
+    rest -= size;
+  }
+  return sum.seconds();
+}
+
+double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double segment,
+                 const CostTable& table) {
+  const int p = layout.size;
+  const int q = 1 << lg(p);
+  const int g = layout.ranks_per_host;
+  Sum sum(layout, segment, table);
+  Sum whole(layout, kNever, table);
+  switch (algorithm) {
+    case Algorithm::kRing:
+      sum.ring(p, bytes, Sum::kRing, true);
+      sum.ring(p, bytes, Sum::kRing, false);
+      return sum.seconds();
+    case Algorithm::kHalvingDoubling:
+      if (!is_power(p)) return kNever;
+      sum.allreduce(p, bytes, 1);
+      return sum.seconds();
+    case Algorithm::kFold:
+      if (p > q) sum.steps(1, bytes, q, true);
+      sum.allreduce(q, bytes, 1);
+      if (p > q) sum.steps(1, bytes, q, false);
+      return sum.seconds();
+    case Algorithm::kBinaryBlocks:
+      return binary_blocks(sum, p, bytes);
+    case Algorithm::kMixedRadix:
+      for (const bool reduces : {true, false}) {
+        double left = bytes;
+        int stride = 1;
+        for (const int radix : radices(p)) {
+          sum.ring(radix, left, stride, reduces);
+          left /= radix;
+          stride *= radix;
+        }
+      }
+      return sum.seconds();
+    case Algorithm::kTwoLevel:
+      if (g < 2 || g == p || p % g != 0) return kNever;
+      sum.ring(g, bytes, 1, true);
+      sum.allreduce(p / g, bytes / g, g);
+      sum.ring(g, bytes, 1, false);
+      return sum.seconds();
+    case Algorithm::kRecursiveDoubling:
+      if (p > q) whole.steps(1, bytes, q, true);
+      for (int bit = 1; bit < q; bit *= 2) whole.steps(1, bytes, bit, true);
+      if (p > q) whole.steps(1, bytes, q, false);
+      return whole.seconds();
+    default:
+      return kNever;
+  }
+}
+
+// Down a tree whole, or along a chain in segments.
+double rooted(Algorithm algorithm, const Layout& layout, double bytes, double segment,
+              const CostTable& table, bool reduces) {
+  const bool leaves = layout.size > layout.ranks_per_host;
+  const Cost& cost = leaves ? table.between : table.within;
+  if (algorithm == Algorithm::kTree) {
+    Sum sum(layout, kNever, table);
+    for (int bit = 1; bit < layout.size; bit *= 2) sum.steps(1, bytes, bit, reduces);
+    return sum.seconds();
+  }
+  if (algorithm != Algorithm::kChain) return kNever;
+  const double messages = std::max(1.0, std::ceil(bytes / segment));
+  const double wire = cost.alpha + cost.beta * bytes / messages;
+  const double reduction = reduces ? cost.gamma * bytes / messages : 0;
+  return (layout.size - 1) * (wire + reduction) + (messages - 1) * std::max(wire, reduction);
+}
+
+double half(Algorithm algorithm, const Layout& layout, double bytes, double segment,
+            const CostTable& table, bool reduces) {
+  Sum sum(layout, segment, table);
+  if (algorithm == Algorithm::kRing) {
+    sum.ring(layout.size, bytes, Sum::kRing, reduces);
+    return sum.seconds();
+  }
+  if (algorithm != Algorithm::kHalvingDoubling || !is_power(layout.size)) return kNever;
+  // The farthest partner first, with the longest messages.
+  for (int bit = layout.size / 2; bit > 0; bit /= 2) {
+    bytes /= 2;
+    sum.steps(1, bytes, bit, reduces);
+  }
+  return sum.seconds();
+}
+
+double direct(Kind kind, const Layout& layout, double bytes, double segment,
+              const CostTable& table) {
+  Sum sum(layout, segment, table);
+  if (kind == Kind::kBarrier) {
+    for (int i = 0; i < ceil_lg(layout.size); ++i) sum.steps(1, 0, 1 << i, false);
+  } else {
+    sum.steps(layout.size - 1, bytes / layout.size, layout.ranks_per_host, false);
+  }
+  return sum.seconds();
+}
+
+std::string time_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.1f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.2f} ms", seconds * 1e3);
+  return fmt::format("{:.2f} s", seconds);
+}
+
+const std::vector<Algorithm>& candidates(Kind kind) {
+  using enum Algorithm;
+  // Where two cost the same the first is taken: simple ones stand in front.
+  static const std::vector<Algorithm> for_allreduce = {
+      kRecursiveDoubling, kHalvingDoubling, kRing, kMixedRadix, kFold, kBinaryBlocks, kTwoLevel};
+  static const std::vector<Algorithm> for_halves = {kHalvingDoubling, kRing};
+  static const std::vector<Algorithm> for_rooted = {kTree, kChain};
+  static const std::vector<Algorithm> for_others = {kDirect};
+  switch (kind) {
+    case Kind::kAllreduce:
+      return for_allreduce;
+    case Kind::kReduceScatter:
+    case Kind::kAllgather:
+      return for_halves;
+    case Kind::kBroadcast:
+    case Kind::kReduce:
+      return for_rooted;
+    default:
+      return for_others;
+  }
+}
+
+}  // namespace
+
+double predict(Kind kind, Algorithm algorithm, const Layout& layout, double bytes, double segment,
+               const CostTable& table) {
+  switch (kind) {
+    case Kind::kAllreduce:
+      return allreduce(algorithm, layout, bytes, segment, table);
+    case Kind::kReduceScatter:
+    case Kind::kAllgather:
+      return half(algorithm, layout, bytes, segment, table, kind == Kind::kReduceScatter);
+    case Kind::kBroadcast:
+    case Kind::kReduce:
+      return rooted(algorithm, layout, bytes, segment, table, kind == Kind::kReduce);
+    default:
+      return algorithm == Algorithm::kDirect ? direct(kind, layout, bytes, segment, table) : kNever;
+  }
+}
+
+ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t element,
+                      const CostTable& table) {
+  struct Candidate {
+    Algorithm algorithm;
+    size_t segment;
+    double seconds;
+  };
+  const double bytes = static_cast<double>(count) * static_cast<double>(element);
+  std::vector<Candidate> best;
+  for (const Algorithm algorithm : candidates(kind)) {
+    Candidate one{algorithm, 0, kNever};
+    for (size_t segment = size_t{16} << 10; segment <= size_t{8} << 20; segment *= 2) {
+      const double seconds =
+          predict(kind, algorithm, layout, bytes, static_cast<double>(segment), table);
+      // A longer one has to be worth it: it takes more scratch.
+      if (seconds < one.seconds * (one.segment == 0 ? 1 : 0.999)) {
+        one = {algorithm, segment, seconds};
+      }
+    }
+    if (one.seconds < kNever) best.push_back(one);
+  }
+  std::ranges::stable_sort(best, {}, &Candidate::seconds);
+  ReasonedChoice result;
+  const Candidate& first = best.front();
+  result.choice = {.algorithm = first.algorithm,
+                   .segment = std::max<size_t>(1, first.segment / std::max<size_t>(element, 1)),
+                   .ranks_per_host = layout.ranks_per_host};
+  result.seconds = first.seconds;
+  result.reason =
+      fmt::format("{}: {} predicted", name_of(first.algorithm), time_text(first.seconds));
+  for (size_t i = 1; i < std::min<size_t>(best.size(), 3); ++i) {
+    result.reason += fmt::format(", {} {}", name_of(best[i].algorithm), time_text(best[i].seconds));
+  }
+  result.reason += fmt::format(" (costs: {})", table.name);
+  return result;
+}
+
+std::function<Choice(const Collective&, int)> chooser(CostTable table, int ranks_per_host) {
+  return [table = std::move(table), ranks_per_host](const Collective& collective, int size) {
+    const DType on_wire = collective.wire == DType::kUndefined ? collective.dtype : collective.wire;
+    const int per_host = size % ranks_per_host == 0 ? ranks_per_host : 1;
+    return choose(collective.kind, {.size = size, .ranks_per_host = per_host}, collective.count,
+                  size_of(on_wire), table)
+        .choice;
+  };
+}
+
+}  // namespace headrace::comm

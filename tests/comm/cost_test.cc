@@ -1,0 +1,228 @@
+// Closed forms of cost against the event simulator, which runs the schedules themselves.
+#include "comm/cost.h"
+
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "comm/schedule/allreduce.h"
+#include "comm/schedule/collectives.h"
+#include "tests/comm/cases.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temp_folder.h"
+
+namespace headrace::comm {
+namespace {
+
+using testing::expect_error;
+using ::testing::HasSubstr;
+
+using Name = Algorithm;
+
+constexpr Name kAllreduces[] = {Name::kRing,       Name::kHalvingDoubling,
+                                Name::kFold,       Name::kBinaryBlocks,
+                                Name::kMixedRadix, Name::kRecursiveDoubling};
+
+Schedule schedule_of(Name name, World world, size_t count, size_t segment) {
+  switch (name) {
+    case Name::kRing:
+      return ring_allreduce(world, count, segment);
+    case Name::kHalvingDoubling:
+      return halving_doubling_allreduce(world, count, segment);
+    case Name::kFold:
+      return fold_allreduce(world, count, segment);
+    case Name::kBinaryBlocks:
+      return binary_blocks_allreduce(world, count, segment);
+    case Name::kMixedRadix:
+      return mixed_radix_allreduce(world, count, segment);
+    default:
+      return recursive_doubling_allreduce(world, count);
+  }
+}
+
+double simulated(Name name, int p, size_t count, size_t segment, const Timing& timing) {
+  const Outcome outcome = simulate(
+      all_ranks([name](World world, size_t n, size_t s) { return schedule_of(name, world, n, s); },
+                p, count, segment),
+      operands(p, count), timing);
+  EXPECT_EQ(outcome.error, "");
+  return outcome.time;
+}
+
+CostTable table_of(const Timing& timing) {
+  const Cost cost{timing.alpha, timing.beta, timing.gamma};
+  return {"of the test", cost, cost};
+}
+
+// From latency alone to bandwidth alone, reductions cheap and dear.
+const std::vector<Timing> kTimings = {{1, 0, 0},    {0, 1, 0}, {100, 1, 0.1},
+                                      {10, 1, 0.5}, {1, 1, 1}, {1, 0.5, 1}};
+const std::vector<int> kWorlds = {2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 32};
+
+TEST(Costs, ClosedFormsAgreeWithTheSimulation) {
+  double lowest = 10;
+  double highest = 0;
+  for (const int p : kWorlds) {
+    for (const Name name : kAllreduces) {
+      if (name == Name::kHalvingDoubling && !is_power_of_two(p)) continue;
+      for (const size_t count : {size_t{96}, size_t{3072}}) {
+        for (const size_t segment : {size_t{64}, size_t{4096}}) {
+          for (const Timing& timing : kTimings) {
+            const double real = simulated(name, p, count, segment, timing);
+            const double closed =
+                predict(Kind::kAllreduce, name, {.size = p, .ranks_per_host = p},
+                        static_cast<double>(count), static_cast<double>(segment), table_of(timing));
+            const double ratio = closed / real;
+            lowest = std::min(lowest, ratio);
+            highest = std::max(highest, ratio);
+            EXPECT_GT(ratio, 0.85)
+                << name_of(name) << " p " << p << " count " << count << " segment " << segment
+                << " timing " << timing.alpha << " " << timing.beta << " " << timing.gamma << ": "
+                << closed << " against " << real;
+            EXPECT_LT(ratio, 1.6) << name_of(name) << " p " << p << " count " << count
+                                  << " segment " << segment << " timing " << timing.alpha << " "
+                                  << timing.beta << " " << timing.gamma << ": " << closed
+                                  << " against " << real;
+          }
+        }
+      }
+    }
+  }
+  RecordProperty("ratio", fmt::format("{:.2f} to {:.2f}", lowest, highest));
+}
+
+// What counts: with the algorithm that is predicted to be the cheapest, the simulated ranks are
+// hardly slower than with the best.
+TEST(Costs, TheCheapestIsNearlyTheFastest) {
+  for (const int p : kWorlds) {
+    for (const size_t count : {size_t{96}, size_t{3072}}) {
+      for (const Timing& timing : kTimings) {
+        double best = std::numeric_limits<double>::infinity();
+        double cheapest = std::numeric_limits<double>::infinity();
+        double time_of_cheapest = 0;
+        Name chosen = Name::kRing;
+        for (const Name name : kAllreduces) {
+          if (name == Name::kHalvingDoubling && !is_power_of_two(p)) continue;
+          const double real = simulated(name, p, count, 64, timing);
+          const double closed = predict(Kind::kAllreduce, name, {.size = p, .ranks_per_host = p},
+                                        static_cast<double>(count), 64, table_of(timing));
+          best = std::min(best, real);
+          if (closed < cheapest) {
+            cheapest = closed;
+            time_of_cheapest = real;
+            chosen = name;
+          }
+        }
+        EXPECT_LE(time_of_cheapest, 1.3 * best)
+            << name_of(chosen) << " p " << p << " count " << count << " timing " << timing.alpha
+            << " " << timing.beta << " " << timing.gamma;
+      }
+    }
+  }
+}
+
+Name chosen(int p, int ranks_per_host, size_t bytes, const CostTable& table) {
+  return choose(Kind::kAllreduce, {.size = p, .ranks_per_host = ranks_per_host}, bytes / 4, 4,
+                table)
+      .choice.algorithm;
+}
+
+// Thakur, Rabenseifner and Gropp (2005), section 4.4: recursive doubling for short vectors,
+// halving and doubling for long ones, and the ring among the algorithms of least bytes.
+TEST(Costs, TheLiteratureIsFollowed) {
+  const CostTable table = built_in_table("tcp");
+  for (const int p : {2, 4, 8, 64, 5, 12, 33}) {
+    EXPECT_EQ(chosen(p, 1, 64, table), Name::kRecursiveDoubling) << p;
+    EXPECT_NE(chosen(p, 1, 64 << 20, table), Name::kRecursiveDoubling) << p;
+  }
+  for (const int p : {4, 8, 64}) EXPECT_EQ(chosen(p, 1, 1 << 20, table), Name::kHalvingDoubling);
+  for (const int p : {5, 7}) EXPECT_EQ(chosen(p, 1, 64 << 20, table), Name::kRing);
+  for (const int p : {12, 24, 48}) EXPECT_EQ(chosen(p, 1, 2 << 20, table), Name::kMixedRadix) << p;
+}
+
+// Where hosts have several ranks and the way between them is slow, little is to travel on it.
+TEST(Costs, TwoLevelsWhereTheNetworkIsSlow) {
+  CostTable table{"of the test", built_in_table("shm").within, {25e-6, 8e-9, 0.06e-9}};
+  EXPECT_EQ(chosen(32, 8, 64 << 20, table), Name::kTwoLevel);
+  EXPECT_NE(chosen(32, 1, 64 << 20, table), Name::kTwoLevel);
+  EXPECT_NE(chosen(32, 32, 64 << 20, table), Name::kTwoLevel);
+}
+
+TEST(Costs, EveryKindHasAChoice) {
+  for (const Kind kind :
+       {Kind::kAllreduce, Kind::kReduce, Kind::kReduceScatter, Kind::kBroadcast, Kind::kAllgather,
+        Kind::kGather, Kind::kScatter, Kind::kAllToAll, Kind::kBarrier}) {
+    for (const int p : {1, 2, 3, 8, 33}) {
+      for (const size_t count : {size_t{0}, size_t{1}, size_t{1} << 40}) {
+        const auto found =
+            choose(kind, {.size = p, .ranks_per_host = 1}, count, 4, built_in_table("generic"));
+        EXPECT_GE(found.seconds, 0);
+        EXPECT_LT(found.seconds, 1e6);
+        EXPECT_GE(found.choice.segment, 1u);
+        EXPECT_NE(found.choice.algorithm, Name::kChoose);
+        EXPECT_THAT(found.reason, HasSubstr("predicted"));
+        EXPECT_THAT(found.reason, HasSubstr("generic, built in"));
+      }
+    }
+  }
+}
+
+TEST(Costs, ShortBroadcastsTakeTheTreeAndLongOnesTheChain) {
+  const auto name = [](size_t bytes) {
+    return choose(Kind::kBroadcast, {.size = 16, .ranks_per_host = 1}, bytes, 1,
+                  built_in_table("tcp"))
+        .choice.algorithm;
+  };
+  EXPECT_EQ(name(100), Name::kTree);
+  EXPECT_EQ(name(100 << 20), Name::kChain);
+}
+
+TEST(Costs, AGroupCanBeGivenATable) {
+  const auto choose_by_table = chooser(built_in_table("tcp"), 1);
+  Collective collective;
+  collective.count = 16;
+  EXPECT_EQ(choose_by_table(collective, 8).algorithm, Name::kRecursiveDoubling);
+  collective.count = 1 << 20;
+  EXPECT_EQ(choose_by_table(collective, 8).algorithm, Name::kHalvingDoubling);
+  collective.wire = DType::kFloat16;  // half the bytes
+  EXPECT_EQ(choose_by_table(collective, 8).segment % 2, 0u);
+}
+
+TEST(CostTables, SurviveTheirFile) {
+  const testing::TempFolder folder;
+  for (const char* name : {"inproc", "shm", "tcp-loopback", "tcp", "anything else"}) {
+    const CostTable table = built_in_table(name);
+    write_table((folder / "t.json").string(), table);
+    const CostTable read = read_table((folder / "t.json").string());
+    EXPECT_EQ(read.name, table.name);
+    for (const auto& [a, b] :
+         {std::pair{read.within, table.within}, {read.between, table.between}}) {
+      EXPECT_DOUBLE_EQ(a.alpha, b.alpha);
+      EXPECT_DOUBLE_EQ(a.beta, b.beta);
+      EXPECT_DOUBLE_EQ(a.gamma, b.gamma);
+    }
+  }
+  EXPECT_EQ(built_in_table("anything else").name, "generic, built in");
+}
+
+TEST(CostTables, BadFilesAreExplained) {
+  const std::string cost = R"({"alpha_us": 1, "beta_ns_per_byte": 1, "gamma_ns_per_byte": 1})";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "no table of costs"},
+      {"[]", "no table of costs"},
+      {"{}", "'name' is to be a text"},
+      {R"({"name": "a", "within": 3})", "'within' is to be an object"},
+      {R"({"name": "a", "within": {"alpha_us": "1"}})", "'alpha_us' is to be a number"},
+      {R"({"name": "a", "within": {"alpha_us": -1}})", "no message costs that"},
+      {R"({"name": "a", "within": {"alpha_us": 1e300}})", "no message costs that"},
+      {R"({"name": "a", "within": )" + cost + "}", "'between' is to be an object"},
+  };
+  for (const auto& [text, part] : cases) {
+    expect_error(ErrorCode::kCorrupt, part, [&] { table_from_json(text, "t.json"); });
+  }
+  expect_error(ErrorCode::kNotFound, [] { read_table("/nonexistent/t.json"); });
+}
+
+}  // namespace
+}  // namespace headrace::comm
