@@ -144,10 +144,10 @@ class Detector {
 
   static void by_flags(const LaunchFlags& flags, LaunchEnvironment& found) {
     require(flags.rank && flags.size, ErrorCode::kInvalidArgument,
-            "--rank and --ranks are given together: which one, of how many");
+            "the rank and the number of ranks are given together: which one, of how many");
     require(*flags.size >= 1 && *flags.rank >= 0 && *flags.rank < *flags.size,
-            ErrorCode::kInvalidArgument,
-            "--rank {} is no rank among --ranks {}; ranks count from 0", *flags.rank, *flags.size);
+            ErrorCode::kInvalidArgument, "rank {} is none among {} ranks; ranks count from 0",
+            *flags.rank, *flags.size);
     found.rank = *flags.rank;
     found.size = *flags.size;
     found.launcher = "flags";

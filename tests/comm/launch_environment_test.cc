@@ -201,7 +201,7 @@ TEST(LaunchEnvironments, FlagsHaveTheLastWord) {
   EXPECT_EQ(found.store, "file:/tmp/x");
   EXPECT_EQ(found.store_reason, "--store");
   expect_error(ErrorCode::kInvalidArgument, "together", [] { detect({}, {.rank = 1}); });
-  expect_error(ErrorCode::kInvalidArgument, "no rank among",
+  expect_error(ErrorCode::kInvalidArgument, "is none among",
                [] { detect({}, {.rank = 2, .size = 2}); });
 }
 
