@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "comm/default_choice.h"
 #include "comm/diagnosis.h"
 #include "comm/finished.h"
 #include "comm/flight_recorder.h"
@@ -43,7 +44,7 @@ Clock::duration seconds(double value) {
 class Group::Impl final : public TransportListener {
  public:
   Impl(std::unique_ptr<Transport> transport, GroupOptions options)
-      : options_(std::move(options)),
+      : options_(with_choice(std::move(options), *transport)),
         transport_(std::move(transport)),
         recorder_(transport_->rank()),
         diagnosis_(transport_->size()),

@@ -25,8 +25,8 @@ struct GroupOptions {
   /// Ranks per host where all hosts have the same number and ranks are numbered host by host; it is
   /// what kTwoLevel is built on. 1: not known.
   int ranks_per_host = 1;
-  /// Chooses where a Collective leaves it open. A pure function, the same on all ranks. Empty: the
-  /// built-in one.
+  /// Chooses where a Collective leaves it open. A pure function, the same on all ranks. Empty: by
+  /// the table that comes with the transport (cost.h).
   std::function<Choice(const Collective&, int size)> choose;
   /// Where the last collectives are written when the group fails: a folder, which gets the file
   /// "headrace-rank<R>-collectives.json". Empty: nowhere.

@@ -1,7 +1,6 @@
 #include "comm/program.h"
 
 #include <algorithm>
-#include <bit>
 #include <map>
 
 #include "comm/reduce.h"
@@ -164,7 +163,6 @@ std::shared_ptr<const Program> make_program(const Collective& collective, World 
   program->collective.input = nullptr;
   program->collective.name = "";
   program->collective.ticket = kNextTicket;
-  program->ranks_per_host = ranks_per_host;
   program->signature = signature_of(collective, world.size, ranks_per_host);
 
   const Schedule schedule = schedule_of(collective, world, ranks_per_host);
@@ -236,33 +234,6 @@ std::shared_ptr<const Program> make_program(const Collective& collective, World 
     program->to_round = not_sent(program->steps);
   }
   return program;
-}
-
-Choice default_choice(const Collective& c, int size) {
-  constexpr size_t kSmall = 32 * 1024;
-  constexpr size_t kSegment = 1024 * 1024;
-  const size_t element = std::max<size_t>(size_of(c.dtype), 1);
-  const size_t bytes = c.count * element;
-  const bool power = std::has_single_bit(static_cast<unsigned>(size));
-  Choice choice{.algorithm = Algorithm::kDirect, .segment = kSegment / element};
-  switch (c.kind) {
-    case Kind::kAllreduce:
-      choice.algorithm = bytes <= kSmall ? Algorithm::kRecursiveDoubling
-                         : power         ? Algorithm::kHalvingDoubling
-                                         : Algorithm::kRing;
-      break;
-    case Kind::kReduceScatter:
-    case Kind::kAllgather:
-      choice.algorithm = power ? Algorithm::kHalvingDoubling : Algorithm::kRing;
-      break;
-    case Kind::kBroadcast:
-    case Kind::kReduce:
-      choice.algorithm = bytes <= kSmall ? Algorithm::kTree : Algorithm::kChain;
-      break;
-    default:
-      break;
-  }
-  return choice;
 }
 
 }  // namespace headrace::comm

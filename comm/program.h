@@ -45,7 +45,6 @@ struct Program {
   };
 
   Collective collective;  // without addresses, name and ticket; algorithm and segment chosen
-  int ranks_per_host = 1;
   uint64_t signature = 0;
   std::vector<Step> steps;
   int places = 0;
@@ -64,8 +63,5 @@ std::shared_ptr<const Program> make_program(const Collective& collective, World 
 
 /// Throws kInvalidArgument unless such a collective exists in a group of `size`.
 void validate(const Collective& collective, int size);
-
-/// The built-in choice, the same on all ranks.
-Choice default_choice(const Collective& collective, int size);
 
 }  // namespace headrace::comm

@@ -17,13 +17,11 @@ class ProgramCache {
  public:
   using Choose = std::function<Choice(const Collective&, int size)>;
 
-  /// `choose` fills in what a collective leaves open; empty: default_choice().
+  /// `choose` fills in what a collective leaves open.
   ProgramCache(World world, int ranks_per_host, Choose choose)
       : world_(world), ranks_per_host_(ranks_per_host), choose_(std::move(choose)) {}
 
-  Choice choice(const Collective& collective) const {
-    return choose_ ? choose_(collective, world_.size) : default_choice(collective, world_.size);
-  }
+  Choice choice(const Collective& collective) const { return choose_(collective, world_.size); }
 
   /// The program of a collective, whose algorithm and segment are filled in. Throws like
   /// make_program().
@@ -35,7 +33,11 @@ class ProgramCache {
   World world_;
   int ranks_per_host_;
   Choose choose_;
-  std::unordered_map<uint64_t, std::shared_ptr<const Program>> programs_;
+  struct Entry {
+    Collective asked;  // before the choice
+    std::shared_ptr<const Program> program;
+  };
+  std::unordered_map<uint64_t, Entry> entries_;
 };
 
 }  // namespace headrace::comm
