@@ -38,11 +38,13 @@ std::string as_text(const Nonce& number) {
 
 }  // namespace
 
+void Segment::Bell::ring_if_heard() {
+  if (listeners.load() > 0) ring();
+}
+
 void Segment::Bell::ring() {
   rings.fetch_add(1);
-  if (sleepers.load() > 0) {
-    ::syscall(SYS_futex, &rings, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
-  }
+  ::syscall(SYS_futex, &rings, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
 }
 
 void Segment::Bell::wait(uint32_t seen, std::chrono::steady_clock::time_point until) {
@@ -51,10 +53,10 @@ void Segment::Bell::wait(uint32_t seen, std::chrono::steady_clock::time_point un
   const auto nanoseconds = std::chrono::ceil<std::chrono::nanoseconds>(left).count();
   const timespec time{.tv_sec = static_cast<time_t>(nanoseconds / 1'000'000'000),
                       .tv_nsec = static_cast<long>(nanoseconds % 1'000'000'000)};
-  sleepers.fetch_add(1);
+  listeners.fetch_add(1);
   // The system compares once more: a ring in between ends the sleep before it begins.
   ::syscall(SYS_futex, &rings, FUTEX_WAIT, seen, &time, nullptr, 0);
-  sleepers.fetch_sub(1);
+  listeners.fetch_sub(1);
 }
 
 Segment::Segment(int rank, int size, int lanes, Store& store, Deadline deadline)

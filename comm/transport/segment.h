@@ -36,15 +36,20 @@ class Segment {
     Slot slots[kSlots];
   };
 
-  /// Where a rank sleeps.
+  /// Where a rank sleeps. It says that it listens before it looks for the last time and sleeps, so
+  /// that peers who bring something to a rank that is awake touch nothing that it writes.
   struct alignas(64) Bell {
     std::atomic<uint32_t> rings{0};
-    std::atomic<uint32_t> sleepers{0};
+    std::atomic<uint32_t> listeners{0};
     /// The rank has left. Peers look at it while they wait, so it has a cache line of its own.
     alignas(64) std::atomic<uint32_t> gone{0};
 
+    /// After something was stored for the rank: wakes it if it listens. Whoever says that he
+    /// listens either sees what was stored before this call, or is woken by it.
+    void ring_if_heard();
+    /// Wakes it, or ends its next sleep before it begins.
     void ring();
-    /// Until it has rung since `rings` was `seen`, or `until`. May return early.
+    /// Until it has rung since `rings` was `seen`, or `until`. May return early. Listens meanwhile.
     void wait(uint32_t seen, std::chrono::steady_clock::time_point until);
   };
 

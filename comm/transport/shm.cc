@@ -69,6 +69,9 @@ class ShmTransport final : public Transport {
       moved |= move_in(*receiving_[i]);
       i = keep(receiving_, i, !receiving_[i]->posted.empty());
     }
+    if (moved && listens_.load(std::memory_order_relaxed) && listens_.exchange(false)) {
+      bell_.listeners.fetch_sub(1);
+    }
     return moved;
   }
 
@@ -80,8 +83,15 @@ class ShmTransport final : public Transport {
     receiving_.clear();
   }
 
+  // Who has just moved something will soon move more. The first wait after that returns at once,
+  // but from then on peers ring; what came before is found by the poll that follows, and the next
+  // wait sleeps.
   void wait(std::chrono::steady_clock::time_point until) override {
-    bell_.wait(polled_.load(std::memory_order_relaxed), until);
+    if (!listens_.exchange(true)) {
+      bell_.listeners.fetch_add(1);
+    } else {
+      bell_.wait(polled_.load(std::memory_order_relaxed), until);
+    }
   }
   void wake() override { bell_.ring(); }
 
@@ -149,8 +159,8 @@ class ShmTransport final : public Transport {
       slot.bytes = message.bytes;
       slot.count = static_cast<uint32_t>(count);
       if (count > 0) std::memcpy(slot.data, message.data + message.moved, count);
-      slot.full.store(1, std::memory_order_release);
-      segment_.bell(out.peer).ring();
+      slot.full.store(1);
+      segment_.bell(out.peer).ring_if_heard();
       ++out.sent;
       budget -= std::min(budget, std::max<size_t>(count, 64));
       message.moved += count;
@@ -169,7 +179,7 @@ class ShmTransport final : public Transport {
     while (!in.posted.empty() && !in.stuck && budget > 0) {
       Message& message = in.posted.front();
       Slot& slot = in.ring->slots[in.received % Ring::kSlots];
-      if (slot.full.load(std::memory_order_acquire) == 0) {
+      if (slot.full.load() == 0) {
         if (segment_.bell(in.peer).gone.load() != 0 && slot.full.load() == 0) {
           in.stuck = true;
           control_.lost(in.peer, fmt::format("rank {} has left the group", in.peer));
@@ -189,7 +199,7 @@ class ShmTransport final : public Transport {
       slot.full.store(0);
       if (in.ring->sender_waits.load() != 0) {
         in.ring->sender_waits.store(0);
-        segment_.bell(in.peer).ring();
+        segment_.bell(in.peer).ring_if_heard();
       }
       ++in.received;
       budget -= std::min(budget, std::max<size_t>(count, 64));
@@ -221,7 +231,8 @@ class ShmTransport final : public Transport {
   std::vector<In> in_;
   std::vector<Out*> sending_;
   std::vector<In*> receiving_;
-  std::atomic<uint32_t> polled_{0};
+  std::atomic<uint32_t> polled_{0};   // rings before the last poll
+  std::atomic<bool> listens_{false};  // between polls too
   TransportListener* listener_ = nullptr;
   Control control_;
 };
