@@ -19,6 +19,7 @@
 #include "comm/program_cache.h"
 #include "comm/progress.h"
 #include "comm/spin.h"
+#include "comm/spin_budget.h"
 #include "comm/ticket_queue.h"
 #include "core/error.h"
 
@@ -382,16 +383,14 @@ class Group::Impl final : public TransportListener {
   }
 
   void wait_for(Waiter& waiter) {
-    std::optional<Clock::time_point> idle_since;  // the clock is looked at when nothing moves
+    SpinBudget budget(spin_);
     while (!waiter.done.load(std::memory_order_acquire)) {
       if (drive()) {
-        idle_since.reset();
-      } else if (const auto now = Clock::now(); now - idle_since.value_or(now) < spin_) {
-        if (!idle_since) idle_since = now;
+        budget.moved();
+      } else if (budget.may_spin()) {
         relax(crowded_);
       } else {
         sleep(&waiter, [&] { return waiter.done.load(std::memory_order_acquire); });
-        idle_since.reset();
       }
     }
   }

@@ -19,8 +19,8 @@ struct GroupOptions {
   int concurrent = 4;
   /// Seconds from the start of a collective to its end after which the group has failed.
   double timeout = 60;
-  /// Microseconds that a waiting thread polls before it sleeps; -1: 200. Where the ranks of this
-  /// host are more than its cores, it leaves the core to others between two looks.
+  /// Microseconds that a waiting thread polls before it sleeps (spin_budget.h); -1: 200. Where the
+  /// ranks of this host are more than its cores, it leaves the core to others between two looks.
   int spin_us = -1;
   /// Ranks per host where all hosts have the same number and ranks are numbered host by host; it is
   /// what kTwoLevel is built on. 1: not known.

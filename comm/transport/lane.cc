@@ -74,7 +74,10 @@ Lane::Result Lane::read(std::span<std::byte> staging) {
     const ssize_t result = ::recvmsg(socket_.number(), &header, MSG_DONTWAIT);
     if (result < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return Result::kNothing;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        wake_for(left);
+        return Result::kNothing;
+      }
       return lost(errno);
     }
     if (result == 0) return lost(0);
@@ -108,6 +111,17 @@ void Lane::take(Message& message, std::span<std::byte> staging, size_t got) {
   message.moved += whole;
   carried_ = there - whole;
   std::memcpy(carry_.data(), staging.data() + whole, carried_);
+}
+
+/// Of a long message, whoever sleeps is woken for a batch, not for each packet. Never for more than
+/// is still to come.
+void Lane::wake_for(size_t left) {
+  constexpr size_t kBatch = 128 * 1024;
+  const int wanted = left < kBatch / 4 ? 1 : static_cast<int>(std::min(left, kBatch));
+  if (wanted == low_water_) return;
+  low_water_ = wanted;
+  // Without it there are more wake-ups and nothing else.
+  ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
 }
 
 bool Lane::check_header() {

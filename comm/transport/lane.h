@@ -52,6 +52,7 @@ class Lane {
   Result lost(int error);
   void mismatch(uint32_t op, std::string reason);
   bool check_header();
+  void wake_for(size_t left);
   void take(Message& message, std::span<std::byte> staging, size_t got);
 
   Descriptor socket_;
@@ -70,6 +71,7 @@ class Lane {
   size_t got_of_header_ = 0;
   std::array<std::byte, 8> carry_{};  // the beginning of an element that has not come whole
   size_t carried_ = 0;
+  int low_water_ = 1;  // SO_RCVLOWAT
 };
 
 }  // namespace headrace::comm
