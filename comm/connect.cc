@@ -1,10 +1,29 @@
 #include "comm/connect.h"
 
+#include "comm/cost.h"
+#include "comm/launch_environment.h"
 #include "comm/transport/shm.h"
 #include "comm/transport/tcp.h"
 #include "core/error.h"
 
 namespace headrace::comm {
+namespace {
+
+/// What a collective costs is rank 0's word, so that all ranks choose alike.
+GroupOptions with_costs(GroupOptions options, const MeshOptions& mesh, Store& store) {
+  if (options.choose || mesh.size == 1) return options;
+  if (mesh.rank == 0) {
+    const auto path = environment_variable("HEADRACE_COSTS");
+    store.set("costs", path ? to_json(read_table(*path)) : "");
+  }
+  const std::string text = store.get("costs", deadline_in(mesh.timeout));
+  if (text.empty()) return options;
+  options.choose =
+      chooser(table_from_json(text, "rank 0's table of costs"), options.ranks_per_host);
+  return options;
+}
+
+}  // namespace
 
 std::unique_ptr<Group> connect_group(std::string_view transport, const MeshOptions& mesh,
                                      const GroupOptions& group, Store& store, int lanes) {
@@ -15,9 +34,10 @@ std::unique_ptr<Group> connect_group(std::string_view transport, const MeshOptio
           group.concurrent, lanes);
   require(transport == "tcp" || transport == "shm", ErrorCode::kInvalidArgument,
           "ranks are connected by tcp or shm, not '{}'", transport);
+  const GroupOptions options = with_costs(group, mesh, store);
   return std::make_unique<Group>(
       transport == "tcp" ? connect_tcp(mesh, lanes, store) : connect_shm(mesh, lanes, store),
-      group);
+      options);
 }
 
 }  // namespace headrace::comm

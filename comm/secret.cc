@@ -1,6 +1,5 @@
 #include "comm/secret.h"
 
-#include <cstdlib>
 #include <fstream>
 #include <span>
 
@@ -11,6 +10,7 @@
 #include <openssl/rand.h>
 #include <sys/stat.h>
 
+#include "comm/launch_environment.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -71,12 +71,12 @@ Secret Secret::from_file(const std::filesystem::path& path) {
 }
 
 Secret Secret::from_environment() {
-  const char* text = std::getenv("HEADRACE_SECRET");
-  const char* path = std::getenv("HEADRACE_SECRET_FILE");
-  require(text == nullptr || path == nullptr, ErrorCode::kInvalidArgument,
+  const auto text = environment_variable("HEADRACE_SECRET");
+  const auto path = environment_variable("HEADRACE_SECRET_FILE");
+  require(!text || !path, ErrorCode::kInvalidArgument,
           "both HEADRACE_SECRET and HEADRACE_SECRET_FILE are set; unset one of them");
-  if (text != nullptr) return Secret(text);
-  return path != nullptr ? from_file(path) : Secret();
+  if (text) return Secret(*text);
+  return path ? from_file(*path) : Secret();
 }
 
 Nonce random_nonce() {

@@ -1,14 +1,19 @@
 // Closed forms of cost against the event simulator, which runs the schedules themselves.
 #include "comm/cost.h"
 
+#include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "comm/connect.h"
+#include "comm/measure.h"
 #include "comm/schedule/allreduce.h"
 #include "comm/schedule/collectives.h"
 #include "tests/comm/cases.h"
+#include "tests/comm/ranks.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 
@@ -187,6 +192,50 @@ TEST(Costs, AGroupCanBeGivenATable) {
   EXPECT_EQ(choose_by_table(collective, 8).algorithm, Name::kHalvingDoubling);
   collective.wire = DType::kFloat16;  // half the bytes
   EXPECT_EQ(choose_by_table(collective, 8).segment % 2, 0u);
+}
+
+TEST(Costs, TwoRanksMeasureThem) {
+  auto groups = make_inproc_groups(2);
+  Cost costs[2];
+  const auto errors = on_all_ranks(groups, [&](Group& group) {
+    costs[group.rank()] = measure(group, {.longest = 1 << 16, .repeats = 5});
+  });
+  EXPECT_THAT(errors, ::testing::Each(""));
+  for (const Cost& cost : costs) {
+    EXPECT_GT(cost.alpha, 0);
+    EXPECT_GE(cost.beta, 0);
+    EXPECT_GT(cost.gamma, 0);
+    EXPECT_LT(cost.gamma, 1e-6);
+  }
+}
+
+// The table of rank 0 decides on all ranks. With messages that cost nothing but their bytes, fewer
+// bytes win even for few of them, which no table that ships says.
+TEST(Costs, RankZerosTableCountsForAll) {
+  const testing::TempFolder folder;
+  const std::string path = (folder / "costs.json").string();
+  write_table(path, {"of the test", {0, 1e-6, 0}, {0, 1e-6, 0}});
+  const auto chosen_by_all = [] {
+    const auto store = make_memory_store();
+    std::vector<Algorithm> chosen(4);
+    std::vector<std::thread> ranks;
+    for (int rank = 0; rank < 4; ++rank) {
+      ranks.emplace_back([&, rank] {
+        const auto group = connect_group("shm", {.rank = rank, .size = 4}, {}, *store);
+        Collective collective;
+        collective.count = 64;
+        chosen[static_cast<size_t>(rank)] = group->choice(collective).algorithm;
+        group->barrier();
+      });
+    }
+    for (auto& rank : ranks) rank.join();
+    return chosen;
+  };
+  EXPECT_THAT(chosen_by_all(), ::testing::Each(Name::kRecursiveDoubling));
+  setenv("HEADRACE_COSTS", path.c_str(), 1);
+  const auto with_table = chosen_by_all();
+  unsetenv("HEADRACE_COSTS");
+  EXPECT_THAT(with_table, ::testing::Each(::testing::Ne(Name::kRecursiveDoubling)));
 }
 
 TEST(CostTables, SurviveTheirFile) {

@@ -28,7 +28,8 @@ TEST(Command, HelpIsDataAndNoError) {
   const ProcessResult help = headrace({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.err, "");
-  for (const char* name : {"run", "train", "eval", "show", "bench", "emit", "ops", "data", "launch"}) {
+  for (const char* name :
+       {"run", "train", "eval", "show", "bench", "emit", "ops", "data", "launch", "tune"}) {
     EXPECT_NE(help.out.find("\n  " + std::string(name) + " "), std::string::npos) << name;
     const ProcessResult one = headrace({name, "--help"});
     EXPECT_EQ(one.exit_code, 0) << name;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "comm/cost.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -288,6 +289,26 @@ TEST_F(Launches, SecretsAreInNoCommandLine) {
   }
   launcher.send(SIGTERM);
   launcher.wait();
+}
+
+// Two ranks of this build find each other, measure, and the table they write is one that groups
+// read.
+TEST_F(Launches, RanksTuneTogether) {
+  for (const char* transport : {"tcp", "shm"}) {
+    const auto result =
+        testing::headrace({"launch", "-n", "3", "--", testing::headrace_command(), "tune",
+                           "--transport", transport, "--name", "here", "--output", "costs.json"},
+                          folder_.path());
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("rank 2 of 3, local rank 2 of 3, by headrace launch"));
+    const auto table = comm::read_table((folder_ / "costs.json").string());
+    EXPECT_EQ(table.name, "here");
+    EXPECT_EQ(table.within, table.between);
+    EXPECT_GT(table.within.alpha, 0);
+    EXPECT_LT(table.within.alpha, 0.1);
+    EXPECT_GT(table.within.gamma, 0);
+  }
+  EXPECT_THAT(testing::headrace({"tune"}).err, HasSubstr("headrace launch -n 2"));
 }
 
 TEST_F(Launches, Mistakes) {
