@@ -30,8 +30,8 @@ struct CostTable {
 };
 
 /// The tables that ship: "inproc", "shm", "tcp-loopback" and "tcp" (10 Gbit/s between hosts). Any
-/// other name: "generic". Measured on one machine each, and good enough to rank algorithms by;
-/// `headrace tune` measures a cluster.
+/// other name: "generic". They are good enough to rank algorithms by; `headrace tune` measures a
+/// cluster.
 CostTable built_in_table(std::string_view transport);
 
 /// As a file: JSON with the keys "name", "within" and "between", each of these with "alpha_us",

@@ -94,6 +94,7 @@ class Tune {
                                    .secret = comm::Secret::from_environment(),
                                    .insecure = options_.insecure,
                                    .timeout = options_.timeout};
+      stay_on_core(launch_.local_rank);
       const auto pair = comm::connect_group(transport, mesh, {.timeout = options_.timeout}, *apart);
       cost = comm::measure(*pair);
       pair->barrier();
