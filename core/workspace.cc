@@ -1,5 +1,6 @@
 #include "core/workspace.h"
 
+#include <algorithm>
 #include <set>
 
 #include "core/text.h"
@@ -104,6 +105,13 @@ void Workspace::clear() {
     for (const auto& [name, slot] : slots_) own.push_back(name);
   }
   for (const std::string& name : own) remove(name);
+}
+
+bool Workspace::hides_outer() const {
+  if (outer_ == nullptr) return false;
+  std::lock_guard lock(mutex_);
+  return std::ranges::any_of(
+      slots_, [&](const auto& entry) { return outer_->find(entry.first) != nullptr; });
 }
 
 void Workspace::mark_torn(std::string reason) {

@@ -60,6 +60,10 @@ class Workspace {
   /// Empties all slots of its own (kState while one is leased); those of the outer workspace stay.
   void clear();
 
+  const Workspace* outer() const { return outer_; }
+  /// Whether a name of its own is one of the outer workspace by now.
+  bool hides_outer() const;
+
   /// A run that failed after it had begun to write state calls mark_torn; runs refuse to start
   /// until the state is loaded again and clear_torn() was called.
   void mark_torn(std::string reason);

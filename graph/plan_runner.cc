@@ -99,6 +99,7 @@ struct PlanRunner::Impl {
 
   struct Network {
     const Net* net = nullptr;
+    SessionOptions options;
     std::unique_ptr<Session> session;
     std::mutex turn;
     uint64_t runs = 0;
@@ -107,8 +108,9 @@ struct PlanRunner::Impl {
   /// A workspace and the nets that run over it: that of the plan, and one for each instance of a
   /// step that makes its own.
   struct Scope {
+    Workspace* workspace = nullptr;
+    Scope* around = nullptr;
     std::unique_ptr<Workspace> own;
-    Workspace* workspace;
     std::map<std::string, Network> networks;
   };
 
@@ -170,6 +172,7 @@ struct PlanRunner::Impl {
     auto node = std::make_unique<Node>(Node{.step = &step, .scope = &around});
     if (step.create_workspace()) {
       node->scope = &scopes.emplace_back();
+      node->scope->around = &around;
       node->scope->own = std::make_unique<Workspace>(around.workspace);
       node->scope->workspace = node->scope->own.get();
     }
@@ -186,19 +189,39 @@ struct PlanRunner::Impl {
 
   void add_network(const std::string& name, Scope& scope) {
     Network& network = scope.networks[name];
-    if (network.session != nullptr) return;
+    if (network.net != nullptr) return;
     const Net& net = nets.at(name);
     network.net = &net;
-    SessionOptions options = net.options;
+    network.options = net.options;
     // Instances draw numbers of their own.
     const uint64_t instance = scopes.size() - 1;
-    if (instance > 0) options.run.seed = Rng(options.run.seed, random_key(name), instance).bits(0);
-    network.session = std::make_unique<Session>(*net.def, *scope.workspace, pool, options);
+    uint64_t& seed = network.options.run.seed;
+    if (instance > 0) seed = Rng(seed, random_key(name), instance).bits(0);
+    // Outside, what is wrong with a net is found before anything runs. Inside, its names are those
+    // of the blobs that are there when the step begins.
+    if (scope.own == nullptr) make_session(network, scope);
+  }
+
+  void make_session(Network& network, const Scope& scope) {
+    auto session =
+        std::make_unique<Session>(*network.net->def, *scope.workspace, pool, network.options);
+    const std::lock_guard lock(sessions_mutex);
+    network.session = std::move(session);
+  }
+
+  /// Empties a workspace of a step's own, or makes it again where names in it now stand outside.
+  void begin(Scope& scope) {
+    Workspace* const outer = scope.around->workspace;
+    if (scope.own->outer() == outer && !scope.own->hides_outer()) return scope.own->clear();
+    const std::lock_guard lock(sessions_mutex);
+    for (auto& [name, network] : scope.networks) network.session.reset();
+    scope.own = std::make_unique<Workspace>(outer);
+    scope.workspace = scope.own.get();
   }
 
   void run(Node& node, Reporter* reporter) {
     const ExecutionStep& step = *node.step;
-    if (step.create_workspace()) node.scope->own->clear();
+    if (step.create_workspace()) begin(*node.scope);
     std::deque<Reporter> own;
     const auto repeat = [&](std::function<void()> act, Clock::duration interval) {
       reporter = &own.emplace_back(Reporter{reporter, std::move(act), interval});
@@ -243,6 +266,7 @@ struct PlanRunner::Impl {
     check_cancelled();
     const std::lock_guard turn(network.turn);
     std::optional<SlotTurns::Turn> slots;
+    if (network.session == nullptr) make_session(network, scope);
     if (side_by_side) slots.emplace(slot_turns, *scope.workspace, network.net->names);
     network.session->run(network.runs++);
   }
@@ -293,8 +317,11 @@ struct PlanRunner::Impl {
 
   void cancel() {
     cancelled.store(true);
+    const std::lock_guard lock(sessions_mutex);
     for (Scope& scope : scopes) {
-      for (auto& [name, network] : scope.networks) network.session->cancel();
+      for (auto& [name, network] : scope.networks) {
+        if (network.session != nullptr) network.session->cancel();
+      }
     }
   }
 
@@ -305,6 +332,7 @@ struct PlanRunner::Impl {
   std::vector<std::unique_ptr<Node>> steps;
   bool side_by_side = false;  // some step does
   SlotTurns slot_turns;
+  std::mutex sessions_mutex;  // guards the pointers to Sessions from cancel()
   std::atomic<bool> cancelled{false};
 };
 

@@ -238,6 +238,25 @@ TEST_F(PlanRunnerTest, SequenceOfInstancesEachOverItsOwnWorkspace) {
       (Counts{24, 104, 0}));
 }
 
+TEST_F(PlanRunnerTest, AWorkspaceOfItsOwnSeesWhatThePlanHasMadeBefore) {
+  EXPECT_EQ(run("execution_step { network: 'I' } "
+                "execution_step { num_concurrent_instances: 2 concurrent_substeps: true "
+                "substep { create_workspace: true network: 'L' num_iter: 3 } } "
+                "execution_step { network: 'P' }"),
+            (Counts{0, 16, 0}));
+}
+
+TEST_F(PlanRunnerTest, AWorkspaceOfItsOwnSeesWhatHasBeenMadeSince) {
+  // In the first round `local` is made inside, in the second it is there outside.
+  EXPECT_EQ(run("execution_step { num_iter: 2 substep { create_workspace: true network: 'I' "
+                "network: 'L' } substep { network: 'I' } }"),
+            (Counts{0, 0, 0}));
+  EXPECT_EQ(value("local"), 10);
+  EXPECT_EQ(run("execution_step { num_iter: 2 substep { create_workspace: true network: 'L' } "
+                "substep { network: 'P' } }"),
+            (Counts{0, 23, 0}));
+}
+
 TEST_F(PlanRunnerTest, AWorkspaceOfItsOwnIsNewEachTime) {
   // L reads what only I makes.
   PlanRunner runner(plan_of("execution_step { create_workspace: true network: 'I' } "), workspace,
