@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kHelloTime = std::chrono::seconds(5);
-constexpr size_t kMostStrangers = 256;  // connections that have not proved anything yet
+constexpr int kMostStrangers = 128;  // connections beyond those that are expected
 constexpr size_t kMostWarnings = 8;
 
 bool is_loopback(const std::string& address) {
@@ -63,6 +64,7 @@ class Meeting {
                    .size = static_cast<uint32_t>(options.size),
                    .epoch = options.epoch,
                    .channels = static_cast<uint16_t>(options.channels)};
+    require_descriptors();
     mesh_.sockets.resize(static_cast<size_t>(options.size));
     for (auto& row : mesh_.sockets) row.resize(static_cast<size_t>(options.channels));
     missing_ = (options.size - 1) * options.channels;
@@ -85,6 +87,20 @@ class Meeting {
  private:
   static std::string key(std::string_view what, int rank) {
     return fmt::format("mesh/{}/{}", what, rank);
+  }
+
+  /// Found now, and not by the rank that happens to need one too many.
+  void require_descriptors() const {
+    constexpr rlim_t kOthers = kMostStrangers + 64;  // and files, pipes, the store
+    const auto needed =
+        static_cast<rlim_t>(options_.size - 1) * static_cast<rlim_t>(options_.channels) + kOthers;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    require(
+        limit.rlim_cur == RLIM_INFINITY || needed <= limit.rlim_cur, ErrorCode::kUnsupported,
+        "{} ranks with {} connections between each two need {} open files in every process; the "
+        "limit is {}. Raise it (ulimit -n {}), or use fewer lanes",
+        options_.size, options_.channels, needed, limit.rlim_cur, needed);
   }
 
   /// Tells the store where this rank is, and learns where all others are.
@@ -180,19 +196,31 @@ class Meeting {
     while (true) {
       Descriptor socket(
           ::accept4(listener_.socket.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (!socket) return;  // nobody more, or one that has left again
-      const auto strangers = std::count_if(talks_.begin(), talks_.end(),
-                                           [](const Talk& talk) { return !talk.caller; });
-      if (static_cast<size_t>(strangers) >= kMostStrangers) {
-        const auto oldest = std::find_if(talks_.begin(), talks_.end(),
-                                         [](const Talk& talk) { return !talk.caller; });
-        refused("too many connections that say nothing");
-        talks_.erase(oldest);
+      if (!socket) {
+        require(errno != EMFILE && errno != ENFILE, ErrorCode::kIo,
+                "no open files are left for the connections of the group (ulimit -n)");
+        return;  // nobody more, or one that has left again
       }
+      const auto unproved = std::count_if(talks_.begin(), talks_.end(),
+                                          [](const Talk& talk) { return !talk.caller; });
+      if (unproved >= kMostStrangers + missing_) cut_off_one();
       auto& talk = talks_.emplace_back();
       talk.socket = std::move(socket);
       talk.until = now + kHelloTime;
     }
+  }
+
+  /// The oldest that has not said a word, or else the oldest.
+  void cut_off_one() {
+    auto silent = std::find_if(talks_.begin(), talks_.end(), [](const Talk& talk) {
+      return !talk.caller && talk.state == Talk::State::kHello && talk.got == 0;
+    });
+    if (silent == talks_.end()) {
+      silent =
+          std::find_if(talks_.begin(), talks_.end(), [](const Talk& talk) { return !talk.caller; });
+    }
+    refused("too many connections that say nothing");
+    talks_.erase(silent);
   }
 
   /// Reads what is there. False if the talk is over, well or badly.

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -269,6 +270,19 @@ TEST(Processes, AConnectionThatIsClosedUnderAGroupIsReported) {
   EXPECT_EQ(outcomes[0].status, 1);
   EXPECT_LT(outcomes[0].seconds, 3);
   EXPECT_THAT(outcomes[0].error, HasSubstr("rank 1"));
+}
+
+TEST(Processes, MoreRanksThanOpenFilesAreRefusedAtOnce) {
+  const TempFolder folder;
+  Processes processes;
+  processes.start(1, [&](int) {
+    const rlimit limit{.rlim_cur = 256, .rlim_max = 256};
+    require(::setrlimit(RLIMIT_NOFILE, &limit) == 0, ErrorCode::kIo, "no limit");
+    const auto store = open_file_store(folder.path());
+    connect_group("tcp", member(0, 100), {}, *store);
+  });
+  const auto outcomes = processes.wait(kLimit);
+  EXPECT_THAT(outcomes[0].error, AllOf(HasSubstr("need 687 open files"), HasSubstr("256")));
 }
 
 TEST(Processes, WithoutASecretOnlyThisMachineIsSpokenTo) {
