@@ -28,6 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kLongestSleep = std::chrono::milliseconds(100);
+constexpr int kFewRounds = 4;  // for threads that have something else to do
 
 Clock::duration seconds(double value) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
@@ -111,8 +112,9 @@ class Group::Impl final : public TransportListener {
     }
     if (failed) return done(failed);
     again_.store(true);
-    drive();
-    if (waiting_.load() == 0 && busy()) wake_thread();
+    bool more = false;
+    drive(kFewRounds, &more);
+    if (busy()) hand_over(more);
   }
 
   void run(const Collective& collective) {
@@ -126,22 +128,31 @@ class Group::Impl final : public TransportListener {
       throw;
     }
     --waiting_;
-    if (busy()) wake_thread();
+    if (busy()) hand_over(true);
     if (waiter.error) std::rethrow_exception(waiter.error);
   }
 
   /// Moves messages, unless another thread does. True if anything moved.
-  bool drive(int rounds = std::numeric_limits<int>::max()) {
+  /// After so many rounds it stops, and says in `more` whether there is more to be moved.
+  bool drive(int rounds = std::numeric_limits<int>::max(), bool* more = nullptr) {
     bool moved = false;
     while (!driving_.exchange(true)) {
       again_.store(false);
       Finished finished;
-      moved |= work(finished, rounds);
+      moved |= work(finished, rounds, more);
       driving_.store(false);
       finished.report();
       if (dump_.exchange(false)) dump();
       if (!again_.load()) break;
     }
+    return moved;
+  }
+
+  bool poll() {
+    if (!busy()) return false;
+    bool more = false;
+    const bool moved = drive(kFewRounds, &more);
+    if (more && busy()) hand_over(true);
     return moved;
   }
 
@@ -154,14 +165,7 @@ class Group::Impl final : public TransportListener {
     if (failure_) std::rethrow_exception(error(failure_->reason));
   }
 
-  std::string flight_record() const {
-    std::string failure;
-    {
-      const std::lock_guard lock(mutex_);
-      if (failure_) failure = failure_->reason;
-    }
-    return recorder_.json(failure);
-  }
+  std::string flight_record() const { return recorder_.json(reason()); }
 
   // What the transport reports.
   void failed(const Failure& failure) override { fail(failure, true); }
@@ -244,8 +248,9 @@ class Group::Impl final : public TransportListener {
 
   /// Runs the collectives under way until nothing moves, one ends, or for `rounds`. True if
   /// anything moved.
-  bool work(Finished& finished, int rounds) {
+  bool work(Finished& finished, int rounds, bool* more) {
     bool any = false;
+    if (more != nullptr) *more = false;
     for (int round = 0; round < rounds; ++round) {
       if (failing_.load(std::memory_order_acquire)) {
         end_all(finished);
@@ -269,9 +274,10 @@ class Group::Impl final : public TransportListener {
         return true;
       }
       moved |= transport_->poll();
-      if (!moved) break;
+      if (!moved) return any;
       any = true;
     }
+    if (more != nullptr) *more = true;
     return any;
   }
 
@@ -302,15 +308,9 @@ class Group::Impl final : public TransportListener {
   std::exception_ptr error(const std::string& reason, const Slot* slot = nullptr) const {
     std::string text = reason;
     if (slot != nullptr) {
-      const auto wait = slot->progress.waits_for();
-      text = fmt::format("{} (training step {}, ticket {}) failed in step {} of {}",
-                         describe(slot->collective), slot->collective.step, slot->ticket,
-                         slot->progress.step(), slot->progress.program().steps.size());
-      if (wait.peer >= 0) {
-        text += fmt::format(", {} rank {}, {} of {} bytes done",
-                            wait.sending ? "sending to" : "receiving from", wait.peer, wait.moved,
-                            wait.bytes);
-      }
+      text =
+          fmt::format("{} (training step {}, ticket {}) failed in {}", describe(slot->collective),
+                      slot->collective.step, slot->ticket, slot->progress.position());
       text += ": " + reason;
     }
     return std::make_exception_ptr(Error(failure_->code, text).on_rank(rank()));
@@ -332,13 +332,13 @@ class Group::Impl final : public TransportListener {
   }
 
   void dump() {
-    if (options_.flight_folder.empty()) return;
-    std::string failure;
-    {
-      const std::lock_guard lock(mutex_);
-      failure = failure_->reason;
-    }
-    recorder_.write(options_.flight_folder, failure);
+    if (!options_.flight_folder.empty()) recorder_.write(options_.flight_folder, reason());
+  }
+
+  /// Why the group failed; empty if it did not.
+  std::string reason() const {
+    const std::lock_guard lock(mutex_);
+    return failure_ ? failure_->reason : std::string();
   }
 
   /// What only has to be seen now and then: deadlines, and how far everything is.
@@ -362,24 +362,15 @@ class Group::Impl final : public TransportListener {
     }
     driving_.store(false);
     if (again_.load()) drive();
-    if (!late) late = queue_is_stuck(now, op, what);
+    if (!late) {
+      const std::lock_guard lock(mutex_);
+      late = queue_.is_stuck(now, options_.timeout, what);
+      op = static_cast<uint32_t>(queue_.next());
+    }
     if (!late || !diagnosis_.begin_timeout(op, what, recorder_.describe(op), rank(), now)) return;
     for (int peer = 0; peer < transport_->size(); ++peer) {
       if (peer != rank()) transport_->ask(peer, op);
     }
-  }
-
-  bool queue_is_stuck(Clock::time_point now, uint32_t& op, std::string& what) {
-    const std::lock_guard lock(mutex_);
-    if (queue_.front() != nullptr) return false;
-    const TicketQueue::Entry* oldest = queue_.oldest();
-    if (oldest == nullptr || now - oldest->since < seconds(timeout_of(oldest->collective))) {
-      return false;
-    }
-    op = static_cast<uint32_t>(queue_.next());
-    what = fmt::format("{} waits for its turn for {:g} s, because ticket {} was never started",
-                       describe(oldest->collective), timeout_of(oldest->collective), queue_.next());
-    return true;
   }
 
   void wait_for(Waiter& waiter) {
@@ -437,11 +428,19 @@ class Group::Impl final : public TransportListener {
     }
   }
 
-  void wake_thread() {
+  /// This thread goes on with other things: somebody else has to wait for messages, and at once if
+  /// there is `more` to be moved.
+  void hand_over(bool more) {
+    bool asleep = false;
     {
       const std::lock_guard lock(mutex_);
-      if (!idle_) return;
+      if (sleeper_ != nullptr) {
+        asleep = more;
+      } else if (!idle_ || waiting_.load() > 0) {
+        return;
+      }
     }
+    if (asleep) return transport_->wake();
     idler_.notify_one();
   }
 
@@ -487,7 +486,7 @@ uint64_t Group::reserve(uint64_t count) { return impl_->reserve(count); }
 void Group::start(const Collective& collective, Completion done) { impl_->start(collective, done); }
 void Group::run(const Collective& collective) { impl_->run(collective); }
 void Group::barrier(const char* name) { run({.kind = Kind::kBarrier, .name = name}); }
-bool Group::poll() { return busy() && impl_->drive(1); }
+bool Group::poll() { return impl_->poll(); }
 bool Group::busy() const { return impl_->busy(); }
 void Group::abort(const std::string& reason) { impl_->abort(reason); }
 void Group::check() const { impl_->check(); }

@@ -42,7 +42,7 @@ struct GroupOptions {
 ///
 /// Progress is made by whoever waits: run() and poll() move messages on the calling thread; where
 /// nobody does, a thread of the group sleeps on the transport and does it. Reductions happen there
-/// too, in pieces of at most 256 KiB per call of poll().
+/// too, in pieces of at most 256 KiB, a few of them per call of poll() and start().
 ///
 /// A group fails as a whole: the first failure (a peer that ended or does not answer, a mismatch, a
 /// deadline, abort()) ends all collectives here and, within milliseconds, on all other ranks, with

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "comm/reduce.h"
 
 namespace headrace::comm {
@@ -76,6 +78,15 @@ Progress::Wait Progress::waits_for() const {
     }
   }
   return {};
+}
+
+std::string Progress::position() const {
+  std::string text = fmt::format("step {} of {}", step(), program_->steps.size());
+  const Wait wait = waits_for();
+  if (wait.peer < 0) return text;
+  return text + fmt::format(", {} rank {}, {} of {} bytes done",
+                            wait.sending ? "sending to" : "receiving from", wait.peer, wait.moved,
+                            wait.bytes);
 }
 
 std::byte* Progress::address(Buffer buffer, size_t at, size_t element) const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "comm/collective.h"
@@ -41,6 +42,9 @@ class Progress {
     size_t bytes = 0;
   };
   Wait waits_for() const;
+
+  /// "step 2 of 6, receiving from rank 1, 0 of 64 bytes done".
+  std::string position() const;
 
  private:
   struct Place {

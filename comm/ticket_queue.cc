@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -37,12 +39,19 @@ void TicketQueue::pop() {
   ++next_;
 }
 
-const TicketQueue::Entry* TicketQueue::oldest() const {
-  const Entry* found = nullptr;
+bool TicketQueue::is_stuck(std::chrono::steady_clock::time_point now, double timeout,
+                           std::string& what) {
+  if (front() != nullptr) return false;
+  const Entry* oldest = nullptr;
   for (const Entry& entry : entries_) {
-    if (entry.present && (found == nullptr || entry.since < found->since)) found = &entry;
+    if (entry.present && (oldest == nullptr || entry.since < oldest->since)) oldest = &entry;
   }
-  return found;
+  if (oldest == nullptr) return false;
+  if (oldest->collective.timeout > 0) timeout = oldest->collective.timeout;
+  if (std::chrono::duration<double>(now - oldest->since).count() < timeout) return false;
+  what = fmt::format("{} waits for its turn for {:g} s, because ticket {} was never started",
+                     describe(oldest->collective), timeout, next_);
+  return true;
 }
 
 void TicketQueue::grow() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "comm/collective.h"
@@ -39,8 +40,9 @@ class TicketQueue {
   Entry* front() { return at(next_).present ? &at(next_) : nullptr; }
   void pop();
 
-  /// The collective that has waited longest; null if none waits.
-  const Entry* oldest() const;
+  /// Whether a collective has waited for its turn longer than its timeout (`timeout` seconds where
+  /// it has none) because the next ticket was never put; `what` says so.
+  bool is_stuck(std::chrono::steady_clock::time_point now, double timeout, std::string& what);
 
   /// Calls f(entry) for each and forgets them.
   template <typename F>

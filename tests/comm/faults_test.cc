@@ -215,6 +215,18 @@ TEST_P(Faults, WhatDoesNotMakeSenseIsRefusedAtOnce) {
   for (const auto& error : errors) EXPECT_EQ(error, "");
 }
 
+TEST_P(Faults, ATicketThatIsNeverStartedIsNamed) {
+  Groups groups = GetParam().connect(2, {.timeout = 0.3});
+  const auto errors = on_all_ranks(groups, [](Group& group) {
+    const uint64_t ticket = group.reserve(2);
+    float value = 1;
+    group.run({.data = &value, .count = 1, .ticket = ticket + 1, .name = "second"});
+  });
+  for (const auto& error : errors) {
+    EXPECT_THAT(error, AllOf(HasSubstr("'second'"), HasSubstr("ticket 0 was never started")));
+  }
+}
+
 TEST_P(Faults, TheRecordOfTheLastCollectivesIsWritten) {
   const headrace::testing::TempFolder folder;
   Groups groups = GetParam().connect(2, {.flight_folder = folder.path()});
