@@ -10,18 +10,18 @@ namespace {
 /// Block sizes are the binary digits of the world, the largest first. `block` holds this rank; a
 /// neighbour has size 0 where there is none.
 struct Blocks {
-  Group larger{.size = 0};
-  Group block{.size = 0};
-  Group smaller{.size = 0};
+  Members larger{.size = 0};
+  Members block{.size = 0};
+  Members smaller{.size = 0};
 };
 
-Blocks blocks_around(const Group& ranks) {
+Blocks blocks_around(const Members& ranks) {
   Blocks found;
-  Group before{.size = 0};
+  Members before{.size = 0};
   int first = 0;
   for (int rest = ranks.size; rest > 0;) {
     const int size = static_cast<int>(std::bit_floor(static_cast<unsigned>(rest)));
-    const Group block{.first = first, .stride = 1, .size = size, .member = ranks.member - first};
+    const Members block{.first = first, .stride = 1, .size = size, .member = ranks.member - first};
     if (found.block.size > 0) {
       found.smaller = block;
       break;
@@ -40,12 +40,12 @@ Blocks blocks_around(const Group& ranks) {
 }  // namespace
 
 Schedule binary_blocks_allreduce(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   const auto [larger, block, smaller] = blocks_around(ranks);
   const Range all{0, count};
   const int largest = folded(ranks).size;
   const auto parts = static_cast<size_t>(largest);
-  auto owned_by = [&](const Group& group, int member) {
+  auto owned_by = [&](const Members& group, int member) {
     return owned(all, parts, group.size, member, Partner::kNearest);
   };
   // The member `m` of a block has its part in common with m + i * (its block's size) of the next

@@ -23,7 +23,7 @@ Schedule chain(size_t count, size_t segment, int previous, int next, Arrival arr
 }  // namespace
 
 Schedule chain_broadcast(World world, int root, size_t count, size_t segment) {
-  const Group group = everyone_from(root, world);
+  const Members group = everyone_from(root, world);
   const bool first = group.member == 0;
   const bool last = group.member == group.size - 1;
   return chain(count, segment, first ? -1 : group.neighbour(-1), last ? -1 : group.neighbour(1),
@@ -31,7 +31,7 @@ Schedule chain_broadcast(World world, int root, size_t count, size_t segment) {
 }
 
 Schedule chain_reduce(World world, int root, size_t count, size_t segment) {
-  const Group group = everyone_from(root, world);
+  const Members group = everyone_from(root, world);
   const bool first = group.member == group.size - 1;
   const bool last = group.member == 0;
   return chain(count, segment, first ? -1 : group.neighbour(1), last ? -1 : group.neighbour(-1),

@@ -8,7 +8,7 @@ namespace {
 
 /// Between the root and each other rank in turn goes that rank's part of `count` elements.
 Schedule with_root(World world, int root, size_t count, size_t segment, bool towards_root) {
-  const Group group = everyone_from(root, world);
+  const Members group = everyone_from(root, world);
   Rounds rounds(count, segment);
   auto move = [&](int peer, int owner, bool send) {
     const Range range =
@@ -35,7 +35,7 @@ Schedule scatter(World world, int root, size_t count, size_t segment) {
 }
 
 Schedule all_to_all(World world, size_t block, size_t segment) {
-  const Group group = everyone(world);
+  const Members group = everyone(world);
   Rounds rounds(block * static_cast<size_t>(group.size), segment);
   auto block_of = [&](int rank) { return Range{static_cast<size_t>(rank) * block, block}; };
   for (int distance = 1; distance < group.size; ++distance) {
@@ -61,7 +61,7 @@ Schedule all_to_all(World world, size_t block, size_t segment) {
 }
 
 Schedule barrier(World world) {
-  const Group group = everyone(world);
+  const Members group = everyone(world);
   Rounds rounds(0, 1);
   for (int distance = 1; distance < group.size; distance *= 2) {
     rounds.send(group.neighbour(distance), {});

@@ -6,13 +6,13 @@
 
 namespace headrace::comm {
 
-Group folded(const Group& group) {
-  Group inside = group;
+Members folded(const Members& group) {
+  Members inside = group;
   inside.size = static_cast<int>(std::bit_floor(static_cast<unsigned>(group.size)));
   return inside;
 }
 
-void fold(Rounds& rounds, const Group& group, const Range& range) {
+void fold(Rounds& rounds, const Members& group, const Range& range) {
   const int inside = folded(group).size;
   const size_t messages = rounds.messages(range.count);
   if (group.member >= inside) {
@@ -22,7 +22,7 @@ void fold(Rounds& rounds, const Group& group, const Range& range) {
   }
 }
 
-void unfold(Rounds& rounds, const Group& group, const Range& range) {
+void unfold(Rounds& rounds, const Members& group, const Range& range) {
   const int inside = folded(group).size;
   const size_t messages = rounds.messages(range.count);
   if (group.member >= inside) {
@@ -33,8 +33,8 @@ void unfold(Rounds& rounds, const Group& group, const Range& range) {
 }
 
 Schedule fold_allreduce(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
-  const Group inside = folded(ranks);
+  const Members ranks = everyone(world);
+  const Members inside = folded(ranks);
   const Range all{0, count};
   Rounds rounds(count, segment);
   fold(rounds, ranks, all);

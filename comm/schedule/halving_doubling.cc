@@ -43,7 +43,7 @@ struct Descent {
   size_t longest(int level) const { return elements(0, parts >> (level + 1)).count; }
 };
 
-Descent descent(const Group& group, const Range& range, size_t parts, Partner first) {
+Descent descent(const Members& group, const Range& range, size_t parts, Partner first) {
   require(std::has_single_bit(static_cast<unsigned>(group.size)), ErrorCode::kInvalidArgument,
           "recursive halving and doubling are for a power of two of ranks, not {}", group.size);
   return {range, parts, group.size, group.member, first};
@@ -56,7 +56,7 @@ Range owned(const Range& range, size_t parts, int size, int member, Partner firs
   return descent.kept(descent.levels());
 }
 
-void halving(Rounds& rounds, const Group& group, const Range& range, size_t parts, Partner first) {
+void halving(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first) {
   const Descent way = descent(group, range, parts, first);
   for (int level = 0; level < way.levels(); ++level) {
     const int partner = group.rank(group.member ^ way.bit(level));
@@ -69,7 +69,7 @@ void halving(Rounds& rounds, const Group& group, const Range& range, size_t part
   }
 }
 
-void doubling(Rounds& rounds, const Group& group, const Range& range, size_t parts, Partner first) {
+void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first) {
   const Descent way = descent(group, range, parts, first);
   for (int level = way.levels() - 1; level >= 0; --level) {
     const int partner = group.rank(group.member ^ way.bit(level));
@@ -78,7 +78,7 @@ void doubling(Rounds& rounds, const Group& group, const Range& range, size_t par
   }
 }
 
-void allreduce(Rounds& rounds, const Group& group, const Range& range) {
+void allreduce(Rounds& rounds, const Members& group, const Range& range) {
   const auto q = static_cast<size_t>(group.size);
   if (std::has_single_bit(q)) {
     halving(rounds, group, range, q, Partner::kNearest);
@@ -90,7 +90,7 @@ void allreduce(Rounds& rounds, const Group& group, const Range& range) {
 }
 
 Schedule halving_doubling_allreduce(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   const auto parts = static_cast<size_t>(ranks.size);
   Rounds rounds(count, segment);
   halving(rounds, ranks, {0, count}, parts, Partner::kNearest);
@@ -99,14 +99,14 @@ Schedule halving_doubling_allreduce(World world, size_t count, size_t segment) {
 }
 
 Schedule halving_reduce_scatter(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   Rounds rounds(count, segment);
   halving(rounds, ranks, {0, count}, static_cast<size_t>(ranks.size), Partner::kFarthest);
   return std::move(rounds).schedule();
 }
 
 Schedule doubling_allgather(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   Rounds rounds(count, segment);
   doubling(rounds, ranks, {0, count}, static_cast<size_t>(ranks.size), Partner::kFarthest);
   return std::move(rounds).schedule();

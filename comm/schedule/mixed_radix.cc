@@ -9,7 +9,7 @@ namespace {
 
 /// A level: the ranks that differ in one digit of their number, and what they have between them.
 struct Level {
-  Group group;
+  Members group;
   Range range;
 };
 
@@ -25,7 +25,7 @@ std::vector<int> radices(int size) {
 }
 
 Schedule mixed_radix_allreduce(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   std::vector<Level> levels;
   Range range{0, count};
   int stride = 1;

@@ -8,10 +8,10 @@ namespace headrace::comm {
 
 /// Each member ends with the sum of part(range, q, member). q - 1 steps, n (q - 1) / q elements
 /// sent and as many received.
-void ring_reduce_scatter(Rounds& rounds, const Group& group, const Range& range);
+void ring_reduce_scatter(Rounds& rounds, const Members& group, const Range& range);
 
 /// The reverse: each member starts with part(range, q, member) and ends with all.
-void ring_allgather(Rounds& rounds, const Group& group, const Range& range);
+void ring_allgather(Rounds& rounds, const Members& group, const Range& range);
 
 /// With whom recursive halving begins. kNearest sends the longest messages over the shortest way,
 /// and a member owns the part whose index has the member's bits reversed. kFarthest leaves part i
@@ -25,21 +25,21 @@ Range owned(const Range& range, size_t parts, int size, int member, Partner firs
 /// Reduce-scatter by recursive halving: each member ends with the sum of its owned() part. q is a
 /// power of two; lg q steps, n (q - 1) / q elements sent and received. `parts`, q or a larger power
 /// of two, is the grid on which halves are cut.
-void halving(Rounds& rounds, const Group& group, const Range& range, size_t parts, Partner first);
+void halving(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first);
 
 /// Allgather by recursive doubling, the reverse of halving().
-void doubling(Rounds& rounds, const Group& group, const Range& range, size_t parts, Partner first);
+void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first);
 
 /// Allreduce: halving and doubling if q is a power of two, else the ring.
-void allreduce(Rounds& rounds, const Group& group, const Range& range);
+void allreduce(Rounds& rounds, const Members& group, const Range& range);
 
 /// The first power of two of members, of which this is one if its index is below their number.
-Group folded(const Group& group);
+Members folded(const Members& group);
 
 /// Each member outside folded() gives all its elements to one inside.
-void fold(Rounds& rounds, const Group& group, const Range& range);
+void fold(Rounds& rounds, const Members& group, const Range& range);
 
 /// The reverse, with the result.
-void unfold(Rounds& rounds, const Group& group, const Range& range);
+void unfold(Rounds& rounds, const Members& group, const Range& range);
 
 }  // namespace headrace::comm

@@ -7,8 +7,8 @@
 namespace headrace::comm {
 
 Schedule recursive_doubling_allreduce(World world, size_t count) {
-  const Group ranks = everyone(world);
-  const Group inside = folded(ranks);
+  const Members ranks = everyone(world);
+  const Members inside = folded(ranks);
   const Range all{0, count};
   Rounds rounds(count, std::max<size_t>(count, 1));
   fold(rounds, ranks, all);

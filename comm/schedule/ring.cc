@@ -9,7 +9,7 @@ namespace {
 
 /// q - 1 steps of: send the part `offset` places behind one's own to the next member, receive the
 /// part behind that from the previous one; then both move back by one.
-void turn(Rounds& rounds, const Group& group, const Range& range, int offset, Arrival arrival) {
+void turn(Rounds& rounds, const Members& group, const Range& range, int offset, Arrival arrival) {
   const auto q = static_cast<size_t>(group.size);
   const size_t messages = rounds.messages(part(range, q, 0).count);
   auto behind = [&](int distance) {
@@ -24,16 +24,16 @@ void turn(Rounds& rounds, const Group& group, const Range& range, int offset, Ar
 
 }  // namespace
 
-void ring_reduce_scatter(Rounds& rounds, const Group& group, const Range& range) {
+void ring_reduce_scatter(Rounds& rounds, const Members& group, const Range& range) {
   turn(rounds, group, range, 1, Arrival::kReduce);
 }
 
-void ring_allgather(Rounds& rounds, const Group& group, const Range& range) {
+void ring_allgather(Rounds& rounds, const Members& group, const Range& range) {
   turn(rounds, group, range, 0, Arrival::kReplace);
 }
 
 Schedule ring_allreduce(World world, size_t count, size_t segment) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   Rounds rounds(count, segment);
   ring_reduce_scatter(rounds, ranks, {0, count});
   ring_allgather(rounds, ranks, {0, count});

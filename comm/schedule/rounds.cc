@@ -8,18 +8,18 @@
 
 namespace headrace::comm {
 
-int Group::neighbour(int distance) const {
+int Members::neighbour(int distance) const {
   return rank(((member + distance) % size + size) % size);
 }
 
-Group everyone(World world) {
+Members everyone(World world) {
   require(world.rank >= 0 && world.rank < world.size, ErrorCode::kInvalidArgument,
           "a rank is in [0, world size), but {} is not in [0, {})", world.rank, world.size);
   return {.first = 0, .stride = 1, .size = world.size, .member = world.rank};
 }
 
-Group everyone_from(int root, World world) {
-  Group group = everyone(world);
+Members everyone_from(int root, World world) {
+  Members group = everyone(world);
   require(root >= 0 && root < world.size, ErrorCode::kInvalidArgument,
           "a root is in [0, world size), but {} is not in [0, {})", root, world.size);
   group.member = (world.rank - root + world.size) % world.size;

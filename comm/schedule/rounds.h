@@ -9,7 +9,7 @@ namespace headrace::comm {
 
 /// Ranks first, first + stride, ...: those that take part in one phase, seen by one of them.
 /// `member` is this rank's index. Counting starts `shift` ranks further on and wraps around.
-struct Group {
+struct Members {
   int first = 0;
   int stride = 1;
   int size = 1;
@@ -21,11 +21,11 @@ struct Group {
 };
 
 /// The whole world. Throws kInvalidArgument unless 0 <= rank < size.
-Group everyone(World world);
+Members everyone(World world);
 
 /// The whole world counted from `root` on, which is its member 0. Throws kInvalidArgument unless
 /// rank and root are in [0, size).
-Group everyone_from(int root, World world);
+Members everyone_from(int root, World world);
 
 /// What is done with the elements of a message.
 enum class Arrival { kReplace, kReduce, kReduceFirst /* as the left operand */ };

@@ -12,7 +12,7 @@ int levels(int size) { return std::bit_width(static_cast<unsigned>(size - 1)); }
 
 /// Level `level` of the binomial tree: whoever is less than 2^level members behind the root is
 /// joined to the one 2^level further on.
-void join(Rounds& rounds, const Group& group, int level, const Range& range, bool towards_root) {
+void join(Rounds& rounds, const Members& group, int level, const Range& range, bool towards_root) {
   const int distance = 1 << level;
   const bool parent = group.member < distance;
   const int other = group.member + (parent ? distance : -distance);
@@ -29,7 +29,7 @@ void join(Rounds& rounds, const Group& group, int level, const Range& range, boo
 }  // namespace
 
 Schedule tree_broadcast(World world, int root, size_t count) {
-  const Group group = everyone_from(root, world);
+  const Members group = everyone_from(root, world);
   Rounds rounds(count, std::max<size_t>(count, 1));
   for (int level = 0; level < levels(world.size); ++level) {
     join(rounds, group, level, {0, count}, false);
@@ -38,7 +38,7 @@ Schedule tree_broadcast(World world, int root, size_t count) {
 }
 
 Schedule tree_reduce(World world, int root, size_t count) {
-  const Group group = everyone_from(root, world);
+  const Members group = everyone_from(root, world);
   Rounds rounds(count, std::max<size_t>(count, 1));
   for (int level = levels(world.size) - 1; level >= 0; --level) {
     join(rounds, group, level, {0, count}, true);

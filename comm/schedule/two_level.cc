@@ -7,15 +7,15 @@
 namespace headrace::comm {
 
 Schedule two_level_allreduce(World world, size_t count, size_t segment, int ranks_per_host) {
-  const Group ranks = everyone(world);
+  const Members ranks = everyone(world);
   require(ranks_per_host > 0 && world.size % ranks_per_host == 0, ErrorCode::kInvalidArgument,
           "two-level allreduce takes hosts of equal size: {} ranks per host do not divide {} ranks",
           ranks_per_host, world.size);
   const int index = ranks.member % ranks_per_host;
   const int host = ranks.member / ranks_per_host;
-  const Group within{
+  const Members within{
       .first = host * ranks_per_host, .stride = 1, .size = ranks_per_host, .member = index};
-  const Group between{.first = index,
+  const Members between{.first = index,
                       .stride = ranks_per_host,
                       .size = world.size / ranks_per_host,
                       .member = host};
