@@ -56,7 +56,8 @@ Range owned(const Range& range, size_t parts, int size, int member, Partner firs
   return descent.kept(descent.levels());
 }
 
-void halving(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first) {
+void halving(Rounds& rounds, const Members& group, const Range& range, size_t parts,
+             Partner first) {
   const Descent way = descent(group, range, parts, first);
   for (int level = 0; level < way.levels(); ++level) {
     const int partner = group.rank(group.member ^ way.bit(level));
@@ -69,7 +70,8 @@ void halving(Rounds& rounds, const Members& group, const Range& range, size_t pa
   }
 }
 
-void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first) {
+void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts,
+              Partner first) {
   const Descent way = descent(group, range, parts, first);
   for (int level = way.levels() - 1; level >= 0; --level) {
     const int partner = group.rank(group.member ^ way.bit(level));

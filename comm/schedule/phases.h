@@ -28,7 +28,8 @@ Range owned(const Range& range, size_t parts, int size, int member, Partner firs
 void halving(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first);
 
 /// Allgather by recursive doubling, the reverse of halving().
-void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts, Partner first);
+void doubling(Rounds& rounds, const Members& group, const Range& range, size_t parts,
+              Partner first);
 
 /// Allreduce: halving and doubling if q is a power of two, else the ring.
 void allreduce(Rounds& rounds, const Members& group, const Range& range);

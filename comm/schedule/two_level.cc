@@ -16,9 +16,9 @@ Schedule two_level_allreduce(World world, size_t count, size_t segment, int rank
   const Members within{
       .first = host * ranks_per_host, .stride = 1, .size = ranks_per_host, .member = index};
   const Members between{.first = index,
-                      .stride = ranks_per_host,
-                      .size = world.size / ranks_per_host,
-                      .member = host};
+                        .stride = ranks_per_host,
+                        .size = world.size / ranks_per_host,
+                        .member = host};
   const Range all{0, count};
   const Range mine = part(all, static_cast<size_t>(ranks_per_host), static_cast<size_t>(index));
 
