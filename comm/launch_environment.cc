@@ -68,6 +68,7 @@ class Detector {
       check_nobody();
     }
     find_store(flags, found);
+    found.address = variables_("HEADRACE_ADDRESS").value_or("");
     found.epoch = number("HEADRACE_EPOCH", 0, std::numeric_limits<int>::max()).value_or(0);
     return found;
   }

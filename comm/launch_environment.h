@@ -38,6 +38,9 @@ struct LaunchEnvironment {
   std::string store;
   /// What the address is derived from: "HEADRACE_STORE", "MASTER_ADDR", ...
   std::string store_reason;
+  /// Numeric address at which other hosts reach this rank (HEADRACE_ADDRESS, which `headrace
+  /// launch` sets where there are several); empty if nobody said.
+  std::string address;
   /// True on the rank that serves a tcp store.
   bool serves_store = false;
   /// Distinguishes jobs that use one store, and the starts of one job: 0, then one more after each

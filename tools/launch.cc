@@ -142,13 +142,14 @@ class Launch {
     environment_["HEADRACE_SECRET_FILE"] = "";
     environment_["HEADRACE_JOB"] = comm::Secret::random().text().substr(0, 12);
     environment_["HEADRACE_STORE"] = options_.store;
-    if (!options_.store.empty()) return;
     const auto remote =
         std::ranges::find_if(places_, [](const Place& place) { return !place.host.empty(); });
     std::string address = options_.address;
     if (address.empty()) {
       address = remote == places_.end() ? "127.0.0.1" : address_towards(remote->host);
     }
+    if (remote != places_.end()) environment_["HEADRACE_ADDRESS"] = address;
+    if (!options_.store.empty()) return;
     server_.emplace(comm::StoreServer::Options{.host = address, .secret = secret});
     environment_["HEADRACE_STORE"] = "tcp:" + comm::to_string({address, server_->port()});
     environment_["HEADRACE_STORE_SERVED"] = "1";
@@ -216,7 +217,10 @@ std::string read_share() {
 }
 
 int run_agent() {
-  const Share share = share_from_json(read_share());
+  Share share = share_from_json(read_share());
+  // So far it is the launcher's; ours is that of the way there.
+  auto& address = share.environment["HEADRACE_ADDRESS"];
+  address = address_towards(address);
   char host[256] = {};
   gethostname(host, sizeof host - 1);
   SignalInbox signals;

@@ -20,7 +20,7 @@ namespace {
 
 struct TuneOptions {
   std::string transport = "tcp";
-  std::string address = "127.0.0.1";
+  std::string address;
   std::string name = "measured";
   std::string output;
   double timeout = 60;
@@ -54,6 +54,12 @@ class Tune {
         launch_.size > 1, ErrorCode::kInvalidArgument,
         "costs are measured between ranks; start several: headrace launch -n 2 -- headrace tune");
     spdlog::info("{}", launch_.describe());
+    if (options_.address.empty()) options_.address = launch_.address;
+    if (options_.address.empty()) {
+      require(launch_.local_size == launch_.size, ErrorCode::kInvalidArgument,
+              "ranks on several hosts need --address, at which the others reach this one");
+      options_.address = "127.0.0.1";
+    }
     store_ = comm::open_job_store(launch_, options_.timeout, options_.insecure);
     // Rank 0 with its neighbour on this host, and with the first rank of the next.
     const std::string first_host = agree("local size", std::to_string(launch_.local_size));
@@ -123,7 +129,8 @@ Action setup(CLI::App& flags) {
       "counts for all.");
   flags.add_option("--transport", options->transport, "Between ranks of a host: tcp or shm")
       ->check(CLI::IsMember({"tcp", "shm"}));
-  flags.add_option("--address", options->address, "Numeric address at which this rank is reached");
+  flags.add_option("--address", options->address, "Numeric address at which this rank is reached")
+      ->default_str("HEADRACE_ADDRESS, else loopback");
   flags.add_option("--name", options->name, "What the table calls itself, in reasons and logs");
   flags.add_option("--output", options->output, "File for the table")
       ->default_str("standard output");

@@ -250,6 +250,14 @@ TEST_F(Launches, OtherHosts) {
                            "[2] 2 3 1 2 it's here", "[0] " + here, "[1] " + here, "[2] " + here));
 }
 
+TEST_F(Launches, RanksLearnTheirAddressWhereThereAreSeveralHosts) {
+  auto result = launch({"--hosts", "localhost,far", "--ssh", fake_ssh(), "--address", "127.0.0.1"},
+                       "echo $HEADRACE_ADDRESS");
+  EXPECT_THAT(lines(result.out), UnorderedElementsAre("[0] 127.0.0.1", "[1] 127.0.0.1"));
+  result = launch({"-n", "1"}, "echo address $HEADRACE_ADDRESS");
+  EXPECT_THAT(lines(result.out), UnorderedElementsAre("[0] address"));
+}
+
 TEST_F(Launches, FailuresOnOtherHosts) {
   const auto result =
       launch({"--hosts", "localhost,far:2", "--ssh", fake_ssh(), "--address", "127.0.0.1"},
