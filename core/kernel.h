@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "core/args.h"
 #include "core/blob.h"
@@ -16,6 +17,7 @@
 namespace headrace {
 
 class Workspace;
+struct CollectivePlace;
 
 /// What a kernel is made for. Operands that are handles have a default TensorDesc. The definition
 /// behind `args` outlives the kernel, which may keep views of its lists; the rest does not.
@@ -85,6 +87,8 @@ class OpContext {
   Stream stream;
   /// Names this operator in random streams.
   uint64_t random_key = 0;
+  /// Of a collective: its place in the plan. Null outside a plan.
+  const CollectivePlace* collective = nullptr;
 
   Rng rng() const { return Rng(step_->seed, random_key, step_->step); }
   uint64_t step() const { return step_->step; }
@@ -122,8 +126,12 @@ class Kernel {
 /// A kernel whose work goes on after the call (device queues, collectives, input readers).
 class AsyncKernel : public Kernel {
  public:
-  void launch(OpContext&) const final;
+  /// Starts and waits: for threads that have nothing else to do, never a compute thread.
+  void launch(OpContext& context) const final;
   virtual void start(OpContext& context, Completion done) const = 0;
+  /// The run has failed or was cancelled, perhaps before this node was started: whoever waits for
+  /// it, here or on another rank, shall not wait any longer. From any thread.
+  virtual void abort(OpContext& /*context*/, const std::string& /*reason*/) const noexcept {}
 };
 
 /// Wraps a callable void(OpContext&) as a Kernel.

@@ -31,6 +31,10 @@ void for_each_role(Roles& roles, Visit&& visit) {
   visit("learning_rate", roles.learning_rate);
   visit("iteration", roles.iteration);
   visit("batch_size", roles.batch_size);
+  visit("world_size", roles.world_size);
+  visit("world", roles.world);
+  visit("mean_losses", roles.mean_losses);
+  visit("mean_accuracies", roles.mean_accuracies);
   visit("epoch_size", roles.epoch_size);
   visit("reference_rate", roles.reference_rate);
   visit("reference_batch", roles.reference_batch);

@@ -39,6 +39,12 @@ struct NetRoles {
   std::string iteration;  // completed steps, int64
 
   int64_t batch_size = 0;  // samples per iteration, all workers together
+  /// Of a data-parallel net: how many workers it is for. Their common world is the blob `world`,
+  /// and mean_losses and mean_accuracies are those of all workers, in the order of the others.
+  int64_t world_size = 0;
+  std::string world;
+  std::vector<std::string> mean_losses;
+  std::vector<std::string> mean_accuracies;
   int64_t epoch_size = 0;  // samples per epoch
 
   /// The learning rate is reference_rate for every reference_batch samples of an iteration (linear

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "core/completion_wait.h"
 #include "core/device_backend.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -88,8 +89,10 @@ RegisterKernel::RegisterKernel(std::string_view type, DeviceKind device, Prepare
   }
 }
 
-void AsyncKernel::launch(OpContext&) const {
-  fail(ErrorCode::kInternal, "an asynchronous kernel was launched as a synchronous one");
+void AsyncKernel::launch(OpContext& context) const {
+  CompletionWait end;
+  start(context, end.completion());
+  if (std::exception_ptr error = end.wait()) std::rethrow_exception(error);
 }
 
 }  // namespace headrace

@@ -57,7 +57,10 @@ class EvaluationBatches {
 
   int64_t count() const { return count_; }
   /// Batch `number`, in [0, count()), valid until the next call.
-  const Batch& take(int64_t number) { return prefetcher_.take(number, number + 1 == count_); }
+  /// With `last` no further one is read ahead.
+  const Batch& take(int64_t number, bool last = false) {
+    return prefetcher_.take(number, last || number + 1 == count_);
+  }
 
  private:
   int64_t count_;

@@ -58,6 +58,7 @@ class Compiler {
     graph::split_operators(graph_);
     graph::prune(graph_, plan_->interface);
     if (plan_->options.channels_last) graph::assign_layouts(graph_, plan_->interface);
+    graph::form_buckets(graph_, plan_->interface, plan_->options.worlds, plan_->options.buckets);
   }
 
   void describe_values() {
@@ -199,7 +200,10 @@ class Compiler {
       const PlanNode& node = plan_->nodes[id];
       NodeKind kind = NodeKind::kInline;
       const Op& op = graph_.ops[id];
-      if (op.schema->blocks() || op.kind != graph::OpKind::kOperator) kind = NodeKind::kBlocking;
+      if (op.schema->blocks() || op.kind != graph::OpKind::kOperator ||
+          graph::is_dynamic_collective(graph_, op)) {
+        kind = NodeKind::kBlocking;
+      }
       if (dynamic_cast<const AsyncKernel*>(node.kernel.get()) != nullptr) kind = NodeKind::kAsync;
       nodes.push_back({.cost_ns = node.cost_ns, .kind = kind});
     }
@@ -211,9 +215,7 @@ class Compiler {
     }
     plan_->schedule = headrace::build_schedule(
         nodes, edges, [&](int id) { return graph::describe(graph_.locate(graph_.ops[id])); });
-    for (OpId id : plan_->schedule.order) {
-      if (graph_.ops[id].schema->is_collective()) plan_->tickets.push_back(id);
-    }
+    graph::place_collectives(*plan_);
   }
 
   std::shared_ptr<Plan> plan_;

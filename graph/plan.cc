@@ -39,6 +39,22 @@ std::string describe_values(const Plan& plan, const std::vector<ValueId>& values
   return text;
 }
 
+/// ", 25600 bytes over 'common_world' (4 ranks over tcp) by ring in messages of 4096; because ..."
+std::string describe_collective(const Plan& plan, graph::OpId id) {
+  const PlanNode::Collective& collective = plan.nodes[id].collective;
+  const auto& group = plan.communicators[collective.group];
+  std::string text = fmt::format(", {} bytes over '{}'", collective.bytes, group.name);
+  if (group.communicator != nullptr) {
+    text += fmt::format(" ({})", group.communicator->describe());
+  }
+  const CollectiveChoice& choice = collective.place.choice;
+  if (choice.algorithm.empty()) return text;
+  text += " by " + choice.algorithm;
+  if (choice.segment > 0) text += fmt::format(" in messages of {} elements", choice.segment);
+  if (!choice.reason.empty()) text += "; " + choice.reason;
+  return text;
+}
+
 }  // namespace
 
 std::string Plan::to_string() const {
@@ -60,7 +76,8 @@ std::string Plan::to_string() const {
     text += '\n';
   }
   for (size_t i = 0; i < tickets.size(); ++i) {
-    text += fmt::format("ticket {}: operator {}\n", i, tickets[i]);
+    text += fmt::format("ticket {}: operator {}{}\n", i, tickets[i],
+                        describe_collective(*this, tickets[i]));
   }
   return text;
 }

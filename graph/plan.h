@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/communicator.h"
 #include "core/kernel.h"
+#include "graph/buckets.h"
+#include "graph/collectives.h"
 #include "graph/graph.h"
 #include "graph/passes.h"
 #include "graph/schedule.h"
@@ -29,6 +32,9 @@ struct CompileOptions {
   /// The plan runs once, and the graph it is compiled from is not used again: arrays among the
   /// arguments may become blobs as they stand.
   bool once = false;
+  /// The common worlds among the inputs. A Session fills this from its workspace.
+  graph::Worlds worlds;
+  graph::BucketOptions buckets;
   /// Receives oddities that are tolerated, a line each.
   std::function<void(const std::string&)> warn;
 };
@@ -45,6 +51,13 @@ struct PlanNode {
   bool writes_state = false;
   /// Position in Plan::interface.inputs of the operand that the kernel takes repacked, or kNone.
   int packed_input = graph::kNone;
+  /// Of collectives: the group (Plan::communicators), and the place in it.
+  struct Collective {
+    int group = graph::kNone;
+    size_t bytes = 0;  // of each rank; 0 where they are known during the run only
+    CollectivePlace place;
+  };
+  Collective collective;
 };
 
 /// The compiled program for one signature of input types. Immutable; any number of Runs share it.
@@ -61,6 +74,9 @@ struct Plan : std::enable_shared_from_this<Plan> {
   /// dependencies, so that the lowest unfinished one waits for computation only. Equal nets and
   /// options give equal tickets on every rank, whatever order operators become ready in.
   std::vector<graph::OpId> tickets;
+  /// The groups of ranks that collectives are in. PlanNode::collective has an operator's ticket
+  /// within its group.
+  std::vector<graph::CollectiveGroups::Group> communicators;
   double compile_ms = 0;
 
   /// A line per operator, in order, with every choice made: equal plans give equal text.

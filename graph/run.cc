@@ -1,6 +1,7 @@
 #include "graph/run.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "core/completion_wait.h"
 #include "core/proto/net.pb.h"
@@ -59,26 +60,86 @@ struct Run::Impl final : NodeRunner {
   void start(int node, int /*worker*/, Completion completion) override {
     const PlanNode& planned = plan->nodes[node];
     if (planned.writes_state) wrote_state.store(true, std::memory_order_relaxed);
+    // The same for all nodes of a run.
+    report.store(completion.notify, std::memory_order_relaxed);
+    reported_to.store(completion.receiver, std::memory_order_relaxed);
     try {
-      static_cast<const AsyncKernel&>(*planned.kernel).start(contexts[node], completion);
+      static_cast<const AsyncKernel&>(*planned.kernel)
+          .start(contexts[node], {&Impl::ended, this, node});
     } catch (...) {
       rethrow_with_context(node);
     }
   }
 
+  /// Passes the end of an asynchronous node on to whoever runs the nodes.
+  static void ended(void* self, int node, std::exception_ptr error) {
+    auto& mine = *static_cast<Impl*>(self);
+    if (error != nullptr) {
+      try {
+        try {
+          std::rethrow_exception(error);
+        } catch (...) {
+          mine.rethrow_with_context(node);
+        }
+      } catch (...) {
+        error = std::current_exception();
+      }
+    }
+    const auto notify = mine.report.load(std::memory_order_relaxed);
+    notify(mine.reported_to.load(std::memory_order_relaxed), node, std::move(error));
+  }
+
   /// Adds operator, net and operand types to whatever a kernel threw.
-  [[noreturn]] void rethrow_with_context(int node) const {
+  [[noreturn]] void rethrow_with_context(int node) {
     const Op& op = plan->graph.ops[node];
     try {
+      try {
+        throw;
+      } catch (Error& error) {
+        throw error.at(plan->graph.locate(op)).with_shapes(state.describe_inputs(node));
+      } catch (const std::exception& exception) {
+        throw Error(ErrorCode::kInternal, "a kernel failed")
+            .at(plan->graph.locate(op))
+            .with_shapes(state.describe_inputs(node))
+            .caused_by(exception.what());
+      }
+    } catch (const Error& error) {
+      note_failure(error.what());
       throw;
-    } catch (Error& error) {
-      throw error.at(plan->graph.locate(op)).with_shapes(state.describe_inputs(node));
-    } catch (const std::exception& exception) {
-      throw Error(ErrorCode::kInternal, "a kernel failed")
-          .at(plan->graph.locate(op))
-          .with_shapes(state.describe_inputs(node))
-          .caused_by(exception.what());
     }
+  }
+
+  /// The first thing that goes wrong is what other ranks are told.
+  void note_failure(std::string reason) noexcept {
+    const std::lock_guard lock(failure_mutex);
+    if (failure.empty()) failure = std::move(reason);
+  }
+
+  /// Nobody may wait for collectives that will not come.
+  void on_abort() noexcept override {
+    if (plan->tickets.empty()) return;
+    std::string reason;
+    {
+      const std::lock_guard lock(failure_mutex);
+      reason = failure.empty() ? "the run was cancelled" : failure;
+    }
+    for (const graph::OpId node : plan->tickets) {
+      const auto* kernel = dynamic_cast<const AsyncKernel*>(plan->nodes[node].kernel.get());
+      if (kernel != nullptr) kernel->abort(contexts[node], reason);
+    }
+  }
+
+  /// All ranks have to communicate alike: shown before the first time, because a difference would
+  /// be a wrong result or a deadlock later.
+  void compare_collectives() {
+    if (compared) return;
+    for (size_t group = 0; group < plan->communicators.size(); ++group) {
+      if (plan->communicators[group].communicator == nullptr) continue;
+      plan->communicators[group].communicator->agree(
+          fmt::format("collectives in net '{}'", plan->graph.name),
+          graph::describe_collectives(*plan, static_cast<int>(group)));
+    }
+    compared = true;
   }
 
   /// All nodes, and what they have queued on devices, to the end. The first error counts: a device
@@ -108,6 +169,18 @@ struct Run::Impl final : NodeRunner {
   }
 
   void execute(uint64_t at_step) {
+    failure.clear();
+    compare_collectives();  // what differs is an error on every rank
+    try {
+      execute_once(at_step);
+    } catch (const Error& error) {
+      note_failure(error.what());
+      on_abort();
+      throw;
+    }
+  }
+
+  void execute_once(uint64_t at_step) {
     step.step = at_step;
     step.workspace->check_whole();
     RunState::Leases leases(state);
@@ -141,6 +214,11 @@ struct Run::Impl final : NodeRunner {
   std::map<int, NestedNode> nested;
   Executor executor;
   std::atomic<bool> wrote_state{false};
+  std::atomic<decltype(Completion::notify)> report{nullptr};  // of the run's asynchronous nodes
+  std::atomic<void*> reported_to{nullptr};
+  std::mutex failure_mutex;
+  std::string failure;  // the first of this run
+  bool compared = false;
 };
 
 Run::Run(std::shared_ptr<const Plan> plan, Workspace& workspace, ThreadPool& pool,

@@ -1,6 +1,7 @@
 #include "graph/run_state.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/text.h"
 #include "graph/problems.h"
@@ -35,6 +36,11 @@ RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_
   for (const graph::Arena& arena : plan.storage.arenas) {
     arenas_.push_back(allocate_for_run(arena.placement.bytes, arena.device));
     streams_.emplace_back(arena.device);
+  }
+  // The gaps in buckets are added up and sent like the rest.
+  if (plan.storage.bucket_bytes > 0) {
+    std::memset(static_cast<char*>(arenas_.front()->data()) + plan.storage.bucket_offset, 0,
+                plan.storage.bucket_bytes);
   }
   values_.resize(count);
   dynamic_descs_.resize(count);
@@ -125,6 +131,7 @@ std::vector<OpContext> RunState::make_contexts(const StepState& step) {
     context.scratch = static_cast<char*>(arenas_[scratch.arena]->data()) + scratch.offset;
     context.stream = streams_[scratch.arena].get();
     context.random_key = plan_.nodes[node].random_key;
+    if (op.schema->is_collective()) context.collective = &plan_.nodes[node].collective.place;
     for (size_t i = 0; i < op.inputs.size() + op.outputs.size(); ++i) {
       const ValueId id = i < op.inputs.size() ? op.inputs[i] : op.outputs[i - op.inputs.size()];
       if (id == kNone || plan_.storage.places[id].storage != Storage::kInput) continue;

@@ -1,6 +1,11 @@
 #include "graph/storage.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "core/error.h"
+#include "graph/buckets.h"
 
 namespace headrace::graph {
 namespace {
@@ -12,6 +17,7 @@ class StoragePlanner {
 
   StoragePlan plan(const std::vector<size_t>& scratch_bytes) {
     classify();
+    place_in_buckets();
     for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) share(id);
     place_blocks(scratch_bytes);
     return std::move(plan_);
@@ -59,6 +65,27 @@ class StoragePlanner {
     }
   }
 
+  /// The tensors of a bucket have their places there, and so do the sums, which replace them.
+  void place_in_buckets() {
+    in_bucket_.resize(graph_.values.size());
+    for (const Op& op : graph_.ops) {
+      if (op.type() != kBucketType) continue;
+      const BucketLayout layout = bucket_layout(graph_, op);
+      for (size_t i = 0; i < layout.offsets.size(); ++i) {
+        const ValueId operand = op.inputs[i + 1];
+        require(plan_.places[operand].storage == Storage::kArena, ErrorCode::kInternal,
+                "'{}' cannot be in a bucket", graph_.values[operand].name);
+        in_bucket_[operand] = plan_.bucket_bytes + layout.offsets[i];
+        const ValueId sum = op.outputs[i];
+        if (sum == kNone) continue;
+        plan_.places[sum].root = operand;
+        groups_[operand].insert(groups_[operand].end(), groups_[sum].begin(), groups_[sum].end());
+        groups_[sum].clear();
+      }
+      plan_.bucket_bytes += layout.bytes;
+    }
+  }
+
   static std::vector<int> users_of(const Value& value) {
     std::vector<int> users = {value.producer};
     users.insert(users.end(), value.consumers.begin(), value.consumers.end());
@@ -81,7 +108,8 @@ class StoragePlanner {
     const ValueId in = op.inputs[pair.input];
     const ValueId out = op.outputs[pair.output];
     if (out == kNone || plan_.places[in].storage != Storage::kArena ||
-        plan_.places[out].storage != Storage::kArena || plan_.places[out].root != out) {
+        plan_.places[out].storage != Storage::kArena || plan_.places[out].root != out ||
+        in_bucket_[out]) {
       return;
     }
     const Value& from = graph_.values[in];
@@ -126,9 +154,15 @@ class StoragePlanner {
 
   void place_blocks(const std::vector<size_t>& scratch_bytes) {
     for (Device device : find_devices(graph_)) plan_.arenas.push_back({.device = device});
+    std::optional<Block> buckets;
+    if (plan_.bucket_bytes > 0) {
+      std::vector<int> everybody(graph_.ops.size());
+      std::iota(everybody.begin(), everybody.end(), 0);
+      buckets = add_block(Device{}, plan_.bucket_bytes, std::move(everybody), "buckets");
+    }
     std::map<ValueId, Block> roots;
     for (ValueId id = 0; id < static_cast<ValueId>(graph_.values.size()); ++id) {
-      if (groups_[id].empty()) continue;
+      if (groups_[id].empty() || in_bucket_[id]) continue;
       std::vector<int>& users = groups_[id];
       std::ranges::sort(users);
       users.erase(std::ranges::unique(users).begin(), users.end());
@@ -144,8 +178,14 @@ class StoragePlanner {
     for (Arena& arena : plan_.arenas) {
       arena.placement = headrace::graph::place(arena.lifetimes, order_);
     }
+    if (buckets) plan_.bucket_offset = offset_of(*buckets);
     for (Place& place : plan_.places) {
       if (place.storage != Storage::kArena) continue;
+      if (const std::optional<size_t>& offset = in_bucket_[place.root]) {
+        place.arena = buckets->arena;
+        place.offset = plan_.bucket_offset + *offset;
+        continue;
+      }
       const Block& block = roots.at(place.root);
       place.arena = block.arena;
       place.offset = offset_of(block);
@@ -157,7 +197,8 @@ class StoragePlanner {
   const Interface& interface_;
   const Reachability& order_;
   StoragePlan plan_;
-  std::vector<std::vector<int>> groups_;  // users of the storage that a value owns
+  std::vector<std::vector<int>> groups_;          // users of the storage that a value owns
+  std::vector<std::optional<size_t>> in_bucket_;  // offset in the segment of buckets
 };
 
 }  // namespace

@@ -49,6 +49,11 @@ struct StoragePlan {
   std::vector<Place> places;          // per value
   std::vector<ScratchPlace> scratch;  // per operator
   std::vector<Arena> arenas;          // as the devices of the graph: the CPU's first
+  /// Where buckets of gradients are, in the CPU's arena. The tensors of a bucket are neighbours,
+  /// the gaps between them zero. The place within the segment depends on their shapes alone, so it
+  /// is the same for all ranks. It lives for the whole run.
+  size_t bucket_offset = 0;
+  size_t bucket_bytes = 0;
 
   /// Of all arenas together.
   size_t arena_bytes() const {

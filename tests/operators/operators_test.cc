@@ -41,6 +41,8 @@ TEST(OperatorTable, EveryOperatorHasSamples) {
   for (const std::string& type : operator_types()) {
     // Their nets are run by the graph (tests/graph/nested_node_test.cc); there is no kernel.
     if (type == "If" || type == "While") continue;
+    // Needs a server: see tests/comm/net_operators_test.cc.
+    if (type == "RedisStoreHandlerCreate") continue;
     EXPECT_TRUE(!samples_of(type).empty() || types_run_as_gradients().contains(type))
         << type << " has no samples: add some to tests/operators/samples/";
   }

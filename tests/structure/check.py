@@ -33,7 +33,7 @@ HEAVY = {
     "oneDNN": (r"(oneapi/dnnl/)?dnnl.*", ["operators/*.cc", "operators/*dnnl*.h"]),
     "protobuf": (r"google/protobuf/.*|.*\.pb\.h",
                  ["core/proto/*.h", "core/*.cc", "graph/*.cc", "net_builders/*.cc", "models/*.cc",
-                  "operators/*.cc", "data/*.cc"]),
+                  "operators/*.cc", "data/*.cc", "comm/operators/*.cc"]),
     "verbs": (r"infiniband/.*|rdma/.*", ["comm/*verbs*"]),
 }
 

@@ -1,0 +1,87 @@
+#include "comm/join.h"
+
+#include <array>
+#include <memory>
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "comm/connect.h"
+#include "comm/inproc_meeting.h"
+#include "comm/launch_environment.h"
+#include "comm/secret.h"
+#include "core/error.h"
+
+namespace headrace::comm {
+namespace {
+
+bool is_address(const std::string& text) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes;
+  return inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+}
+
+/// The IPv4 address of a network interface, else its IPv6 address.
+std::string address_of(const std::string& interface) {
+  ifaddrs* list = nullptr;
+  require(getifaddrs(&list) == 0, ErrorCode::kIo, "cannot list the network interfaces");
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, freeifaddrs);
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+      if (entry->ifa_addr == nullptr || entry->ifa_name != interface) continue;
+      if (entry->ifa_addr->sa_family != family) continue;
+      const void* address =
+          family == AF_INET
+              ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(entry->ifa_addr)->sin_addr)
+              : &reinterpret_cast<sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+      std::array<char, INET6_ADDRSTRLEN> text{};
+      inet_ntop(family, address, text.data(), text.size());
+      return text.data();
+    }
+  }
+  fail(ErrorCode::kNotFound,
+       "there is no network interface '{}' with an address ('ip address' lists them)", interface);
+}
+
+MeshOptions mesh_options(const JoinOptions& options) {
+  MeshOptions mesh{.rank = options.rank,
+                   .size = options.size,
+                   .job = options.name,
+                   .secret = Secret::from_environment(),
+                   .insecure = options.insecure,
+                   .timeout = options.timeout};
+  if (const auto epoch = environment_variable("HEADRACE_EPOCH")) mesh.epoch = std::stoul(*epoch);
+  if (!options.interface.empty()) {
+    mesh.address =
+        is_address(options.interface) ? options.interface : address_of(options.interface);
+  }
+  return mesh;
+}
+
+}  // namespace
+
+void check_transport(const std::string& transport) {
+  require(transport == "tcp" || transport == "shm" || transport == "inproc",
+          ErrorCode::kUnsupported,
+          "there is no transport '{}'; expected tcp, shm (ranks of one host) or inproc (ranks that "
+          "are threads of one process)",
+          transport);
+}
+
+std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> store) {
+  check_transport(options.transport);
+  require(options.rank >= 0 && options.rank < options.size, ErrorCode::kInvalidArgument,
+          "rank {} is not one of the {} ranks from 0", options.rank, options.size);
+  GroupOptions group = options.group;
+  group.timeout = options.timeout;
+  if (options.size == 1) return std::move(make_inproc_groups(1, group).front());
+  require(store != nullptr, ErrorCode::kInvalidArgument, "{} ranks need a store to find each other",
+          options.size);
+  if (options.transport == "inproc") return meet_in_process(options, group, *store);
+  const std::shared_ptr<Store> apart = make_prefix_store(std::move(store), options.name + "/");
+  return connect_group(options.transport, mesh_options(options), group, *apart);
+}
+
+}  // namespace headrace::comm

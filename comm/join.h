@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "comm/group.h"
+#include "comm/store.h"
+
+namespace headrace::comm {
+
+/// What messages call the handle of a Store in a blob.
+inline constexpr const char* kStoreHandle = "store";
+
+/// How the ranks of a group are to be connected.
+struct JoinOptions {
+  /// The same on all ranks, and not that of another group over the same store.
+  std::string name = "world";
+  int rank = 0;
+  int size = 1;
+  std::string transport = "tcp";  // or "shm", "inproc"
+  /// tcp: where this rank listens and what it tells others: a numeric address, or the name of a
+  /// network interface. Empty: loopback.
+  std::string interface;
+  bool insecure = false;  // tcp: without a secret also where other machines can connect
+  double timeout = 30;    // seconds: to connect, and of each collective
+  GroupOptions group;     // its timeout is the one above
+};
+
+/// Throws kUnsupported for a transport there is not, naming those there are.
+void check_transport(const std::string& transport);
+
+/// Connects with all other ranks, which call it too: over TCP or shared memory, or, with "inproc",
+/// as threads of this process. A world of one needs no store. The job's secret and epoch are those
+/// of the environment. Throws kTimeout naming the ranks that have not come, and what connect_mesh()
+/// does.
+std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> store);
+
+}  // namespace headrace::comm

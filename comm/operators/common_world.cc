@@ -1,0 +1,133 @@
+// Common worlds: the handles that collective operators communicate through.
+
+#include "comm/join.h"
+#include "comm/operators/collective_kernel.h"
+#include "comm/store.h"
+#include "core/error.h"
+#include "core/proto/net.pb.h"
+#include "core/registry.h"
+
+namespace headrace::comm {
+namespace {
+
+const RegisterOperator create_schema(
+    OpSchema("CreateCommonWorld")
+        .doc("Connects the ranks of a job. All of them run it with the same name and size, each "
+             "with a rank of its own; it returns when they are connected.")
+        .optional_input("store", "where the ranks find each other; a world of one needs none")
+        .handle_input(0)
+        .output("world", "a handle")
+        .handle_output(0)
+        .required_arg("size", ArgKind::kInt, "ranks")
+        .required_arg("rank", ArgKind::kInt, "of this process, from 0")
+        .arg("timeout_ms", 30000, "a collective that takes longer has failed; so has connecting")
+        .arg("transport", "tcp", "what the ranks are connected by")
+        .arg("interface", "", "network interface to use; empty: the one that reaches the peers")
+        .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
+        .differs("'status_blob' is not written: a collective that fails ends the net with an error "
+                 "that names rank and cause")
+        .effect("rendezvous")
+        .may_block()
+        .on_host()
+        .infer([](const InferContext& context) {
+          const int64_t size = context.args.integer("size");
+          const int64_t rank = context.args.integer("rank");
+          require(size >= 1, ErrorCode::kInvalidArgument, "a world has at least one rank, found {}",
+                  size);
+          require(rank >= 0 && rank < size, ErrorCode::kInvalidArgument,
+                  "rank {} is not one of the {} ranks from 0", rank, size);
+          require(size == 1 || !context.inputs.empty(), ErrorCode::kInvalidArgument,
+                  "{} ranks need a store to find each other (input 0)", size);
+          require(context.args.integer("timeout_ms") > 0, ErrorCode::kInvalidArgument,
+                  "timeout_ms has to be positive, found {}", context.args.integer("timeout_ms"));
+          return std::vector<TensorType>(1);
+        })
+        .no_gradient());
+
+class CreateCommonWorld final : public Kernel {
+ public:
+  explicit CreateCommonWorld(const PrepareContext& context) {
+    const Args& args = context.args;
+    // What the ranks call their world has to differ between worlds and agree between ranks.
+    options_.name = args.def().name().empty() ? args.def().output(0) : args.def().name();
+    options_.rank = static_cast<int>(args.integer("rank"));
+    options_.size = static_cast<int>(args.integer("size"));
+    options_.timeout = static_cast<double>(args.integer("timeout_ms")) / 1000;
+    options_.transport = args.text("transport");
+    options_.interface = args.text("interface");
+    check_transport(options_.transport);
+  }
+
+  void launch(OpContext& context) const override {
+    std::shared_ptr<Store> store;
+    if (context.inputs() > 0) store = context.input_blob(0).handle<Store>(kStoreHandle);
+    put_world(std::make_shared<CommonWorld>(join(options_, std::move(store))),
+              context.output_blob(0));
+  }
+
+ private:
+  JoinOptions options_;
+};
+const RegisterCpuKernel create_cpu("CreateCommonWorld", prepare<CreateCommonWorld>);
+
+const RegisterOperator clone_schema(
+    OpSchema("CloneCommonWorld")
+        .doc("The same common world under another name. Caffe2's nets have several, so that "
+             "collectives can go on at once; here one world does that.")
+        .input("world")
+        .handle_input(0)
+        .output("clone", "a handle")
+        .handle_output(0)
+        .ignored_args({"sync", "timeout_ms", "transport", "interface", "mpi_rendezvous",
+                       "status_blob"})
+        .on_host()
+        .no_gradient());
+
+const RegisterCpuKernel clone_cpu("CloneCommonWorld", [](const PrepareContext&) {
+  return make_kernel([](OpContext& context) {
+    put_world(world_in(context.input_blob(0)), context.output_blob(0));
+  });
+});
+
+const RegisterOperator destroy_schema(
+    OpSchema("DestroyCommonWorld")
+        .doc("Gives the handle back. The connections are closed with the last clone.")
+        .input("world")
+        .handle_input(0)
+        .output("world")
+        .handle_output(0)
+        .enforce_inplace(0, 0)
+        .effect("rendezvous")
+        .on_host()
+        .no_gradient());
+
+const RegisterCpuKernel destroy_cpu("DestroyCommonWorld", [](const PrepareContext&) {
+  return make_kernel([](OpContext& context) {
+    world_in(context.input_blob(0));  // says what it holds if it is none
+    context.output_blob(0).reset();
+  });
+});
+
+const RegisterOperator barrier_schema(
+    OpSchema("Barrier")
+        .doc("Waits until every rank is here, with all its collectives of this world before it "
+             "done.")
+        .input("world")
+        .handle_input(0)
+        .effect("barrier")
+        .collective()
+        .on_host()
+        .infer([](const InferContext&) { return std::vector<TensorType>{}; })
+        .no_gradient());
+
+class Barrier final : public CollectiveKernel {
+ public:
+  using CollectiveKernel::CollectiveKernel;
+  void start(OpContext& context, Completion done) const override {
+    start_collective(context, {.kind = Kind::kBarrier, .algorithm = Algorithm::kDirect}, done);
+  }
+};
+const RegisterCpuKernel barrier_cpu("Barrier", prepare<Barrier>);
+
+}  // namespace
+}  // namespace headrace::comm

@@ -1,0 +1,47 @@
+#include "comm/operators/operands.h"
+
+#include "comm/reduce.h"
+#include "core/error.h"
+
+namespace headrace::comm {
+namespace {
+
+/// Tensors of one operator that it can work on in place, as many as a server has devices.
+constexpr int kDevices = 8;
+
+}  // namespace
+
+void require_alike(const InferContext& context, int end) {
+  for (int i = 1; i < end; ++i) {
+    require(can_reduce(context.dtype(i)), ErrorCode::kTypeMismatch,
+            "input {} is {}; expected float32, float64, float16, bfloat16, int32 or int64", i,
+            context.inputs[i].to_string());
+    require(context.dtype(i) == context.dtype(1) && context.shape(i) == context.shape(1),
+            ErrorCode::kShapeMismatch, "input {} is {}, and input 1 is {}: they have to be alike",
+            i, context.inputs[i].to_string(), context.inputs[1].to_string());
+  }
+}
+
+std::vector<TensorType> types_behind_world(const InferContext& context) {
+  require(context.outputs + 1 == static_cast<int>(context.inputs.size()),
+          ErrorCode::kInvalidArgument, "expected an output for each of {} tensors, found {}",
+          context.inputs.size() - 1, context.outputs);
+  return {context.inputs.begin() + 1, context.inputs.end()};
+}
+
+OpSchema& in_place_behind_world(OpSchema& schema, bool enforced) {
+  for (int i = 0; i < kDevices; ++i) {
+    enforced ? schema.enforce_inplace(i + 1, i) : schema.inplace(i + 1, i);
+  }
+  return schema;
+}
+
+headrace::Cost cost_of_collective(const CostContext& context) {
+  headrace::Cost cost{.bytes = context.operand_bytes()};
+  for (const TensorDesc& desc : context.outputs) {
+    if (desc.dtype != DType::kUndefined) cost.flops += static_cast<double>(desc.shape.numel());
+  }
+  return cost;
+}
+
+}  // namespace headrace::comm

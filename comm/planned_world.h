@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "comm/cost.h"
+#include "core/communicator.h"
+
+namespace headrace::comm {
+
+/// The way to carry out an operator of that type on so many elements, and why.
+CollectiveChoice plan_collective(std::string_view op_type, size_t count, size_t element_bytes,
+                                 const Layout& layout, const CostTable& table);
+
+/// A group of ranks that is not there: to look at the plan of a net for so many, without connecting
+/// anything. Running the plan is an error.
+class PlannedWorld final : public Communicator {
+ public:
+  /// On one rank per host, with the costs of `table`.
+  explicit PlannedWorld(int size, CostTable table = built_in_table("tcp"));
+
+  int rank() const override { return 0; }
+  int size() const override { return size_; }
+  std::string describe() const override;
+  CollectiveChoice choose(std::string_view op_type, size_t count,
+                          size_t element_bytes) const override;
+  void agree(const std::string& what, const std::string& text) override;
+  void abort(const std::string& /*reason*/) noexcept override {}
+
+ private:
+  int size_;
+  CostTable table_;
+};
+
+}  // namespace headrace::comm
