@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/error.h"
+#include "core/net_roles.h"
 #include "core/proto/metanet.pb.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/net_io.h"
@@ -16,6 +17,8 @@
 #include "core/tensor_database.h"
 #include "core/thread_pool.h"
 #include "graph/session.h"
+#include "net_builders/data_parallel.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/given_tensors.h"
 #include "tools/nets/net_file.h"
@@ -30,6 +33,7 @@ struct ConvertFlags {
   std::string from;
   std::string to;
   std::string net;
+  int world = 0;  // 0: no transform
 };
 
 enum class Kind { kMessage, kDatabase, kSafetensors };
@@ -139,10 +143,23 @@ void write_tensors(const Tensors& tensors, const fs::path& to) {
   }
 }
 
+/// The data-parallel form of a training net or of its init net.
+NetDef for_workers(const NetDef& net, int world) {
+  return read_roles(net).phase == "init" ? data_parallel_init(net, world)
+                                         : data_parallel(net, world);
+}
+
 int convert(const ConvertFlags& flags) {
   const bool message = kind_of(flags.from) == Kind::kMessage;
   require(flags.net.empty() || kind_of(flags.from) == Kind::kDatabase, ErrorCode::kInvalidArgument,
           "--net takes a net out of an exported model, and {} is none", flags.from);
+  require(flags.world == 0 || (message && kind_of(flags.to) == Kind::kMessage),
+          ErrorCode::kInvalidArgument,
+          "--world makes a net of a net: FROM and TO are .pb or .pbtxt");
+  if (flags.world > 0) {
+    save_net(for_workers(load_net(flags.from), flags.world), flags.to);
+    return kOk;
+  }
   if (message && kind_of(flags.to) == Kind::kMessage) {
     convert_message<NetDef, PlanDef, MetaNetDef, TensorProtos, BlobProto>(flags.from, flags.to);
     return kOk;
@@ -166,6 +183,12 @@ Action set_up(CLI::App& app) {
   app.add_option("--net", flags->net,
                  "Where FROM is a model that Caffe2 exported: also write its net")
       ->type_name("FILE")
+      ->default_str("");
+  app.add_option("--world", flags->world,
+                 "Where FROM is a training net or its init net: make that of one of so many "
+                 "data-parallel workers")
+      ->check(whole_number(1))
+      ->type_name("WORKERS")
       ->default_str("");
   return [flags] { return convert(*flags); };
 }

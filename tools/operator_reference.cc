@@ -61,6 +61,8 @@ std::string names(const std::vector<std::string>& all) {
 void append_notes(std::string& text, const OpSchema& schema) {
   std::vector<std::string> notes;
   for (const OpSchema::Alias& alias : schema.inplace_pairs()) {
+    // The last operand may stand for many: its first pair says it for all.
+    if (alias.output >= static_cast<int>(schema.outputs().size())) continue;
     notes.push_back(fmt::format("`{}` {} be in place of `{}`.", schema.outputs()[alias.output].name,
                                 alias.enforced ? "must" : "may",
                                 schema.inputs()[alias.input].name));

@@ -49,6 +49,7 @@ void print_schema(const OpSchema& schema) {
   print_args(schema);
   if (!schema.inplace_pairs().empty()) fmt::print("\nIn place\n");
   for (const auto& alias : schema.inplace_pairs()) {
+    if (alias.output >= static_cast<int>(schema.outputs().size())) continue;  // as the pair before
     fmt::print("  output {} {} overwrite input {}\n", alias.output, alias.enforced ? "must" : "may",
                alias.input);
   }

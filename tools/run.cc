@@ -12,10 +12,12 @@
 #include "core/trace.h"
 #include "graph/plan_runner.h"
 #include "graph/session.h"
+#include "net_builders/data_parallel.h"
 #include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/loaded_net.h"
 #include "tools/nets/net_flags.h"
+#include "tools/nets/world_flags.h"
 #include "tools/timeline.h"
 
 namespace headrace::tools {
@@ -24,6 +26,7 @@ namespace {
 struct RunFlags {
   NetFlags net;
   ExecutionFlags execution;
+  WorldFlags world;
   std::vector<std::string> outputs;
   std::vector<std::string> records;
   int iterations = 1;
@@ -108,7 +111,10 @@ int run(const RunFlags& flags) {
           "--trace shows the runs of one net, and '{}' is a plan of {} nets: trace them one by one",
           flags.net.net, net.plan() == nullptr ? 0 : net.plan()->network_size());
   ThreadPool pool(flags.execution.pool());
+  Job job(flags.world);
+  if (net.plan() == nullptr) require_world(net.net(), job.size(), flags.net.net.c_str());
   Workspace workspace;
+  job.feed(workspace, net.roles().world);
   // Results of made-up numbers mean nothing: whoever wants results has to give the values.
   const bool wants_results = !outputs.empty() || !recordings.empty();
   net.fill(workspace, pool, flags.execution.seed,
@@ -161,6 +167,7 @@ Action set_up(CLI::App& app) {
       ->default_str("the losses that the net names")
       ->allow_extra_args(false);
   flags->execution.add_to(app);
+  flags->world.add_to(app);
   app.add_option("--trace", flags->trace,
                  "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev")
       ->type_name("FILE")

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "comm/planned_world.h"
 #include "core/atomic_file.h"
 #include "core/proto/net_io.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/loaded_net.h"
 #include "tools/nets/net_flags.h"
@@ -19,6 +21,7 @@ namespace {
 struct ShowFlags {
   NetFlags net;
   ExecutionFlags execution;
+  int world = 0;  // 0: as the net says
   std::string stage = "net";
   std::string dot;
 };
@@ -59,11 +62,28 @@ View view_graph(const ShowFlags& flags) {
           .dot = graph_dot(typed.graph, typed.interface)};
 }
 
+/// One common world, of as many ranks as the flag or the net says, for all handles that the net
+/// communicates through.
+graph::Worlds planned_worlds(const graph::Graph& graph, const NetRoles& roles, int size) {
+  if (size == 0) size = static_cast<int>(roles.world_size);
+  if (size == 0) return {};
+  const auto world = std::make_shared<comm::PlannedWorld>(size);
+  graph::Worlds worlds;
+  for (const graph::Op& op : graph.ops) {
+    if (!op.schema->is_collective()) continue;
+    const graph::Value& handle = graph.values[static_cast<size_t>(op.inputs.front())];
+    if (handle.producer == graph::kNone) worlds.emplace(handle.name, world);
+  }
+  return worlds;
+}
+
 View view_plan(const ShowFlags& flags) {
   const LoadedNet net(flags.net);
   const ThreadPool pool(flags.execution.pool());
-  const auto plan = compile(graph::build_graph(net.net(), flags.execution.build()),
-                            net.input_types(), flags.execution.session(pool).compile);
+  const graph::Graph graph = graph::build_graph(net.net(), flags.execution.build());
+  CompileOptions options = flags.execution.session(pool).compile;
+  options.worlds = planned_worlds(graph, net.roles(), flags.world);
+  const auto plan = compile(graph, net.input_types(), options);
   spdlog::info("compiled in {}", duration_text(plan->compile_ms * 1e-3));
   return {.text = plan_view(*plan), .dot = plan_dot(*plan)};
 }
@@ -90,6 +110,12 @@ Action set_up(CLI::App& app) {
                  "'net': the program as in the file; 'graph': values with shapes, cost and "
                  "dependencies; 'plan': what is executed, with its memory")
       ->check(CLI::IsMember({"net", "graph", "plan"}));
+  app.add_option("--world", flags->world,
+                 "Ranks that a plan is for: algorithms depend on it, and collectives of all common "
+                 "worlds become one group")
+      ->check(whole_number(1))
+      ->type_name("RANKS")
+      ->default_str("what the net says");
   app.add_option("--dot", flags->dot,
                  "Also write the graph of that stage for GraphViz; '-': to stdout, alone")
       ->type_name("FILE")

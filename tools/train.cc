@@ -10,9 +10,14 @@
 namespace headrace::tools {
 namespace {
 
+/// Of several ranks one reports.
+bool leads(const TrainReport& report) { return report.rank == 0; }
+bool leads(const std::vector<TrainReport>& reports) { return reports.front().rank == 0; }
+
 template <typename Result>
 int show(const std::optional<Result>& result, bool json) {
   if (!result) return kStopped;
+  if (!leads(*result)) return kOk;
   if (json) {
     print_json(*result);
   } else {

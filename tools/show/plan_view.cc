@@ -155,6 +155,55 @@ std::string memory_text(const Plan& plan) {
          blocks_table(storage);
 }
 
+/// The collectives of each group in the order of their tickets; empty where there are none.
+std::string collectives_text(const Plan& plan) {
+  std::string text;
+  for (size_t group = 0; group < plan.communicators.size(); ++group) {
+    Table table({{"ticket", kRight},
+                 {"#", kRight},
+                 {"type"},
+                 {"tensors", kRight},
+                 {"bytes", kRight},
+                 {"algorithm"},
+                 {"segment", kRight},
+                 {"name"},
+                 {"why"}});
+    size_t total = 0;
+    int count = 0;
+    for (const graph::OpId id : plan.tickets) {
+      const PlanNode::Collective& collective = plan.nodes[static_cast<size_t>(id)].collective;
+      if (collective.group != static_cast<int>(group)) continue;
+      const graph::Op& op = plan.graph.ops[static_cast<size_t>(id)];
+      const CollectiveChoice& choice = collective.place.choice;
+      total += collective.bytes;
+      ++count;
+      table.add({std::to_string(collective.place.index), std::to_string(id), op.type(),
+                 std::to_string(op.inputs.size() - 1),
+                 count_text(static_cast<int64_t>(collective.bytes)),
+                 choice.algorithm.empty() ? "chosen when connected" : choice.algorithm,
+                 choice.segment > 0 ? count_text(static_cast<int64_t>(choice.segment)) : "",
+                 op.name, choice.reason});
+    }
+    const auto& communicator = plan.communicators[group].communicator;
+    text += fmt::format("\ncommunication in '{}'{}: {} in this order, {} per rank\n{}",
+                        plan.communicators[group].name,
+                        communicator == nullptr ? "" : " (" + communicator->describe() + ")",
+                        plural(count, "collective"), bytes(total), table.to_string());
+  }
+  std::vector<std::string> copies;
+  for (const graph::Op& op : plan.graph.ops) {
+    if (op.type() != "Reorder") continue;
+    const std::string& from = plan.graph.values[static_cast<size_t>(op.inputs[0])].name;
+    const std::string& to = plan.graph.values[static_cast<size_t>(op.outputs[0])].name;
+    if (to.ends_with(graph::kBucketSuffix)) copies.push_back(from + " (in)");
+    if (from.ends_with(graph::kBucketSuffix)) copies.push_back(to + " (out)");
+  }
+  if (!copies.empty()) {
+    text += fmt::format("copied into or out of their bucket: {}\n", fmt::join(copies, ", "));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string plan_view(const Plan& plan) {
@@ -169,7 +218,7 @@ std::string plan_view(const Plan& plan) {
       plural(schedule.edge_count(), "edge"), plural(schedule.chain_count, "chain"),
       random_key(plan.to_string()), duration_text(schedule.total_ns * 1e-9),
       duration_text(schedule.critical_path_ns * 1e-9), parallelism);
-  return text + '\n' + node_table(plan) + '\n' + memory_text(plan);
+  return text + '\n' + node_table(plan) + '\n' + memory_text(plan) + collectives_text(plan);
 }
 
 }  // namespace headrace::tools

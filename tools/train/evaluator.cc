@@ -1,6 +1,7 @@
 #include "tools/train/evaluator.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -47,6 +48,22 @@ SessionOptions readable(SessionOptions options, const std::string& blob) {
   return options;
 }
 
+/// The sums of all ranks.
+void add_up(Evaluation& sums, comm::Group& group) {
+  std::array<int64_t, 3> counts = {sums.samples, sums.correct, sums.correct_top5};
+  group.run({.dtype = DType::kInt64,
+             .data = counts.data(),
+             .count = counts.size(),
+             .name = "counts of the evaluation"});
+  group.run({.dtype = DType::kFloat64,
+             .data = &sums.loss_sum,
+             .count = 1,
+             .name = "loss of the evaluation"});
+  sums.samples = counts[0];
+  sums.correct = counts[1];
+  sums.correct_top5 = counts[2];
+}
+
 }  // namespace
 
 double Evaluation::accuracy() const { return fraction(static_cast<double>(correct), samples); }
@@ -88,13 +105,17 @@ Evaluator::Evaluator(const NetDef& net, Blobs blobs, Workspace& workspace, Threa
 std::optional<Evaluation> Evaluator::run(const Stop& stop) {
   const auto start = std::chrono::steady_clock::now();
   Evaluation sums;
-  for (int64_t i = 0; i < batches_->count(); ++i) {
+  const int64_t rank = world_ == nullptr ? 0 : world_->rank();
+  const int64_t ranks = world_ == nullptr ? 1 : world_->size();
+  const int64_t end = batches_->count() * (rank + 1) / ranks;
+  for (int64_t i = batches_->count() * rank / ranks; i < end; ++i) {
     if (stop()) return std::nullopt;
-    const Batch& batch = batches_->take(i);
+    const Batch& batch = batches_->take(i, i + 1 == end);
     workspace_.feed(blobs_.data, batch.images);
     session_.run(static_cast<uint64_t>(i));
     count_predictions(workspace_.fetch(blobs_.prediction), batch.labels, sums);
   }
+  if (ranks > 1) add_up(sums, world_->group());
   sums.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return sums;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "comm/common_world.h"
 #include "core/proto/net.pb.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
@@ -48,10 +49,15 @@ class Evaluator {
   using Stop = std::function<bool()>;
   std::optional<Evaluation> run(const Stop& stop = [] { return false; });
 
+  /// The images are shared by the ranks of a group, and each counts once: this rank takes its part
+  /// of the batches, run() returns the sums of all. Every rank has to run to the end.
+  void share(std::shared_ptr<comm::CommonWorld> world) { world_ = std::move(world); }
+
  private:
   Blobs blobs_;
   Workspace& workspace_;
   std::shared_ptr<EvaluationBatches> batches_;
+  std::shared_ptr<comm::CommonWorld> world_;
   Session session_;
 };
 

@@ -47,6 +47,7 @@ void TrainFlags::add_to(CLI::App& app) {
       ->check(whole_number(1));
   app.add_flag("--json", json, "Print the result as one JSON object");
   execution.add_to(app);
+  world.add_to(app);
   blobs.add_prediction_flags(app);
   blobs.add_training_flags(app);
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/proto/net_io.h"
 #include "core/proto/netron.h"
+#include "net_builders/data_parallel.h"
 #include "tools/environment.h"
 #include "tools/text/units.h"
 
@@ -40,15 +41,21 @@ bool holds_job(const std::filesystem::path& folder) {
 }
 
 TrainJob::TrainJob(TrainFlags& flags)
-    : flags_(flags), folder_(flags.folder), progress_(progress_style()), began_(Clock::now()) {
+    : flags_(flags),
+      ranks_(flags.world),
+      folder_(flags.folder),
+      progress_(leads() ? progress_style() : Progress::Style::kNone),
+      began_(Clock::now()) {
   const DataSet data = open_data(flags_.data);
-  const TrainingNets nets = flags_.nets.make(data);
+  TrainingNets nets = flags_.nets.make(data);
+  const bool parallel = make_parallel(nets);
   name_ = flags_.nets.name();
   prepare_folder();
 
-  const int batch = flags_.nets.batch();
-  const TrainingOrder order{
-      .seed = flags_.execution.seed, .cut = {.batch = batch}, .augmentation = flags_.augmentation};
+  const int batch = flags_.nets.batch() / ranks_.size();  // of this rank
+  const TrainingOrder order{.seed = flags_.execution.seed,
+                            .cut = {.batch = batch, .rank = ranks_.rank(), .world = ranks_.size()},
+                            .augmentation = flags_.augmentation};
   data_ = std::make_unique<TrainingData>(data, order,
                                          flags_.test_batch > 0 ? flags_.test_batch : batch);
   pool_ = std::make_unique<ThreadPool>(flags_.execution.pool());
@@ -57,12 +64,38 @@ TrainJob::TrainJob(TrainFlags& flags)
                           .blobs = flags_.blobs,
                           .session = flags_.execution.session(*pool_),
                           .setup = {{"data", flags_.data}, {"version", version_number()}}};
+  if (parallel) {
+    options.world = ranks_.world();
+    agreement_.emplace(options.world);
+  }
   options.blobs.complete_for_training(read_roles(nets.train));
   const auto& outputs = nets.predict.external_output();
   options.blobs.complete_for_prediction(read_roles(nets.predict), {outputs.begin(), outputs.end()});
   if (!flags_.trace.empty()) options.session.run.trace = &timeline_.emplace(*pool_).recorder();
   training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
-  if (!flags_.resume) save_nets(nets);
+  if (!flags_.resume && leads()) save_nets(nets);
+}
+
+bool TrainJob::make_parallel(TrainingNets& nets) const {
+  const bool made = read_roles(nets.train).world_size > 0;
+  require_world(nets.train, ranks_.size(), flags_.nets.name().c_str());
+  if (ranks_.size() == 1 && !made) return false;
+  if (!made) nets.train = data_parallel(nets.train, ranks_.size());
+  if (read_roles(nets.init).world_size == 0) {
+    nets.init = data_parallel_init(nets.init, ranks_.size());
+  }
+  return true;
+}
+
+std::filesystem::path TrainJob::checkpoint_file(const std::string& name) const {
+  if (leads()) return folder_ / name;
+  const std::filesystem::path path(name);
+  return folder_ /
+         fmt::format("{}-rank{}{}", path.stem().string(), ranks_.rank(), path.extension().string());
+}
+
+void TrainJob::write_log(const Json& event) {
+  if (log_ != nullptr) log_->write(event);
 }
 
 std::filesystem::path TrainJob::file(const std::string& suffix) const {
@@ -76,7 +109,7 @@ void TrainJob::prepare_folder() {
   std::filesystem::create_directories(folder_, failed);
   require(!failed, ErrorCode::kIo, "cannot make the folder '{}': {}", folder_.native(),
           failed.message());
-  const auto last = folder_ / kLast;
+  const auto last = checkpoint_file(kLast);
   if (flags_.resume) {
     require(std::filesystem::exists(last), ErrorCode::kNotFound,
             "there is nothing to resume: '{}' does not exist. Without --resume training begins "
@@ -112,25 +145,30 @@ void TrainJob::begin() {
                                   count_text(training_->iterations())));
   } else {
     training_->start();
-    std::filesystem::remove(folder_ / kLast);
-    std::filesystem::remove(folder_ / kBest);
+    std::filesystem::remove(checkpoint_file(kLast));
+    std::filesystem::remove(checkpoint_file(kBest));
   }
   event["iteration"] = training_->state().iteration;
   event["setup"] = training_->state().setup;
-  log_ = std::make_unique<TrainLog>(folder_ / "log.jsonl",
-                                    flags_.resume ? TrainLog::Mode::kAppend : TrainLog::Mode::kNew);
-  log_->write(event);
+  if (leads()) {
+    log_ = std::make_unique<TrainLog>(
+        folder_ / "log.jsonl", flags_.resume ? TrainLog::Mode::kAppend : TrainLog::Mode::kNew);
+  }
+  write_log(event);
 }
 
 std::optional<TrainReport> TrainJob::run() {
   begin();
   try {
     while (!training_->finished()) {
-      bool go_on = !stop_.requested();
+      // Ranks stop together, behind a step.
+      bool go_on = agreement_ || !stop_.requested();
       if (go_on && training_->epoch_ended()) {
         go_on = close_epoch();
       } else if (go_on) {
+        if (agreement_) agreement_->ask(stop_.requested());
         step();
+        if (agreement_) go_on = !agreement_->answer();
       }
       if (!go_on) {
         stop();
@@ -139,9 +177,9 @@ std::optional<TrainReport> TrainJob::run() {
     }
   } catch (Error& error) {
     progress_.clear();
-    log_->write({{"event", "error"},
-                 {"iteration", training_->state().iteration},
-                 {"message", error.what()}});
+    write_log({{"event", "error"},
+               {"iteration", training_->state().iteration},
+               {"message", error.what()}});
     if (error.code() == ErrorCode::kNumeric) {
       spdlog::info(
           "a lower learning rate, a longer warm-up or clipped gradients may keep it finite");
@@ -189,28 +227,28 @@ double TrainJob::seconds_left() const {
 
 void TrainJob::log_step(const Training::Step& step) {
   const int64_t iteration = training_->state().iteration;
-  log_->write({{"event", "step"},
-               {"iteration", iteration},
-               {"epoch", static_cast<double>(iteration * flags_.nets.batch()) /
-                             static_cast<double>(data_->samples)},
-               {"loss", logged_.loss()},
-               {"accuracy", logged_.accuracy()},
-               {"learning_rate", step.learning_rate},
-               {"images_per_second", flags_.nets.batch() / logged_.seconds_per_iteration()},
-               {"seconds", seconds()}});
+  write_log({{"event", "step"},
+             {"iteration", iteration},
+             {"epoch", static_cast<double>(iteration * flags_.nets.batch()) /
+                           static_cast<double>(data_->samples)},
+             {"loss", logged_.loss()},
+             {"accuracy", logged_.accuracy()},
+             {"learning_rate", step.learning_rate},
+             {"images_per_second", flags_.nets.batch() / logged_.seconds_per_iteration()},
+             {"seconds", seconds()}});
   logged_.reset();
 }
 
 bool TrainJob::close_epoch() {
   const auto start = Clock::now();
-  const auto result = training_->evaluate([this] { return stop_.requested(); });
+  const auto result = training_->evaluate([this] { return !agreement_ && stop_.requested(); });
   if (!result) return false;
   evaluation_seconds_ = seconds_since(start);
   Json event = to_json(*result);
   event["event"] = "epoch";
   event["iteration"] = training_->state().iteration;
   event["seconds"] = seconds();
-  log_->write(event);
+  write_log(event);
   progress_.message(fmt::format(
       "epoch {}/{}: loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {}",
       result->epoch, training_->epochs(), result->train_loss, 100 * result->train_accuracy,
@@ -224,7 +262,7 @@ void TrainJob::save_checkpoint_as(const char* name) {
   Checkpoint checkpoint = training_->checkpoint();
   checkpoint.state.seconds = seconds();
   checkpoint.state.logged = logged_.sums();
-  save_checkpoint(checkpoint, folder_ / name);
+  save_checkpoint(checkpoint, checkpoint_file(name));
   if (name == std::string_view(kLast)) saved_iteration_ = checkpoint.state.iteration;
 }
 
@@ -239,31 +277,34 @@ void TrainJob::stop() {
   save_checkpoint_as(kLast);
   write_timeline();
   const int64_t iteration = training_->state().iteration;
-  log_->write({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
+  write_log({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
   spdlog::info("stopped after iteration {} of {}; --resume goes on from {}", count_text(iteration),
                count_text(training_->iterations()), (folder_ / kLast).native());
 }
 
 TrainReport TrainJob::finish() {
   progress_.clear();
-  TrainReport report{.seed = flags_.execution.seed,
+  TrainReport report{.rank = ranks_.rank(),
+                     .seed = flags_.execution.seed,
                      .iteration = training_->state().iteration,
                      .epochs = training_->state().epochs,
                      .weights = file("_trained_init_net.pb"),
                      .predict_net = file("_trained_predict_net.pbtxt"),
-                     .checkpoint = folder_ / kLast,
-                     .best_checkpoint = folder_ / kBest};
+                     .checkpoint = checkpoint_file(kLast),
+                     .best_checkpoint = checkpoint_file(kBest)};
   const NetDef init = training_->trained_init_net();
+  if (agreement_) ranks_.world()->group().barrier("end of training");
+  write_timeline();
+  report.seconds = seconds();
+  if (!leads()) return report;
   save_net(init, report.weights);
   save_net(training_->predict_net(), report.predict_net);
   for (const std::string& line : netron_problems(init, FileFormat::kBinary, NetRole::kInit)) {
     spdlog::warn("{}: {}", report.weights.native(), line);
   }
-  write_timeline();
-  report.seconds = seconds();
   Json event = to_json(report);
   event["event"] = "end";
-  log_->write(event);
+  write_log(event);
   return report;
 }
 

@@ -8,12 +8,14 @@
 #include <string>
 
 #include "tools/nets/net_flags.h"
+#include "tools/nets/world_flags.h"
 #include "tools/timeline.h"
 #include "tools/train/meter.h"
 #include "tools/train/net_blobs.h"
 #include "tools/train/net_source.h"
 #include "tools/train/progress.h"
 #include "tools/train/report.h"
+#include "tools/train/stop_agreement.h"
 #include "tools/train/stop_signal.h"
 #include "tools/train/train_log.h"
 #include "tools/train/training.h"
@@ -25,6 +27,7 @@ struct TrainFlags {
   NetSource nets;
   NetBlobs blobs;
   ExecutionFlags execution;
+  WorldFlags world;
   Augmentation augmentation;
   std::string data;
   std::string folder;
@@ -45,7 +48,8 @@ struct TrainFlags {
 /// Whether the folder holds the checkpoint of a training job.
 bool holds_job(const std::filesystem::path& folder);
 
-/// A training job with its folder, its log, what it shows, and Ctrl-C.
+/// A training job with its folder, its log, what it shows, and Ctrl-C. Of several ranks rank 0 does
+/// all that, but for the checkpoints, of which each has its own: checkpoint-rank1.safetensors, ...
 ///
 /// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt;
 /// checkpoint.safetensors, the last one, and best.safetensors, that of the highest test accuracy;
@@ -70,9 +74,15 @@ class TrainJob {
   double seconds_left() const;
   void log_step(const Training::Step& step);
   std::filesystem::path file(const std::string& suffix) const;
+  std::filesystem::path checkpoint_file(const std::string& name) const;
+  bool leads() const { return ranks_.rank() == 0; }
+  /// Makes the nets those of one of several ranks, where there are several; true if they are.
+  bool make_parallel(TrainingNets& nets) const;
+  void write_log(const nlohmann::json& event);
   double seconds() const;
 
   TrainFlags& flags_;
+  Job ranks_;
   std::filesystem::path folder_;
   std::string name_;
   std::optional<Checkpoint> resumed_;
@@ -80,9 +90,10 @@ class TrainJob {
   std::unique_ptr<ThreadPool> pool_;
   std::optional<Timeline> timeline_;
   std::unique_ptr<Training> training_;
-  std::unique_ptr<TrainLog> log_;
+  std::unique_ptr<TrainLog> log_;  // rank 0
   Progress progress_;
   StopSignal stop_;
+  std::optional<StopAgreement> agreement_;  // of several ranks
   Meter shown_{0.95};
   Meter logged_;
   double evaluation_seconds_ = 0;  // of the last evaluation

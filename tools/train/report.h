@@ -12,6 +12,7 @@ namespace headrace::tools {
 
 /// What a completed training job has come to.
 struct TrainReport {
+  int rank = 0;  // of several, which all have this report
   uint64_t seed = 0;
   int64_t iteration = 0;  // the last one
   std::vector<EpochResult> epochs;

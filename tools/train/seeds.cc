@@ -18,6 +18,9 @@ std::optional<std::vector<TrainReport>> train_seeds(TrainFlags& flags) {
           "there is nothing to resume: '{}' holds no checkpoint. Without --resume training begins "
           "anew",
           folder_of(first).native());
+  require(
+      Job(flags.world).size() == 1, ErrorCode::kUnsupported,
+      "--seeds trains several times in one process; with several ranks, start one job per seed");
   std::vector<TrainReport> reports;
   for (int i = 0; i < flags.seeds; ++i) {
     flags.execution.seed = first + static_cast<uint64_t>(i);

@@ -10,6 +10,7 @@
 #include "core/net_roles.h"
 #include "core/proto/net_io.h"
 #include "core/rng.h"
+#include "net_builders/data_parallel.h"
 #include "tools/nets/given_tensors.h"
 
 namespace headrace::tools {
@@ -26,6 +27,10 @@ SessionOptions training_session(const TrainingOptions& options) {
   SessionOptions session = options.session;
   const NetBlobs& blobs = options.blobs;
   session.compile.finite.push_back(blobs.loss);
+  // What is random differs between ranks, and not from run to run.
+  if (options.world != nullptr) {
+    session.run.seed += static_cast<uint64_t>(options.world->rank()) * 0x9e3779b97f4a7c15u;
+  }
   for (const std::string* name : {&blobs.loss, &blobs.accuracy, &blobs.learning_rate}) {
     if (!name->empty()) session.compile.readable.names.push_back(*name);
   }
@@ -41,6 +46,15 @@ SessionOptions evaluation_session(const TrainingOptions& options) {
 
 double scalar(const Workspace& workspace, const std::string& blob) {
   return blob.empty() ? 0 : static_cast<double>(workspace.fetch(blob).item<float>());
+}
+
+/// The blob with the mean over all ranks of what each has in `blob`; itself where the net is for
+/// one.
+const std::string& over_all_ranks(const std::string& blob, const std::vector<std::string>& each,
+                                  const std::vector<std::string>& means) {
+  const auto found = std::ranges::find(each, blob) - each.begin();
+  return found < static_cast<std::ptrdiff_t>(means.size()) ? means[static_cast<size_t>(found)]
+                                                           : blob;
 }
 
 /// What differs between two setups, a line each.
@@ -80,7 +94,15 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       pool_(pool),
       session_(nets_.train, workspace_, pool, training_session(options_)),
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
-                 evaluation_session(options_), data.test) {}
+                 evaluation_session(options_), data.test) {
+  if (options_.world == nullptr) return;
+  comm::put_world(options_.world, workspace_.slot(roles_.world).blob);
+  evaluator_.share(options_.world);
+  if (!roles_.statistics.empty()) {
+    statistics_.emplace(mean_statistics_net(nets_.train), workspace_, pool_,
+                        evaluation_session(options_));
+  }
+}
 
 int64_t Training::epochs() const { return static_cast<int64_t>(std::ceil(options_.epochs)); }
 
@@ -109,6 +131,7 @@ TrainingSetup Training::make_setup() {
   setup["init net"] = fingerprint(nets_.init);
   setup["samples"] = std::to_string(data_.samples);
   setup["batch"] = std::to_string(order.cut.batch);
+  setup["world"] = std::to_string(order.cut.world);
   setup["seed"] = std::to_string(order.seed);
   setup["shift"] = std::to_string(order.augmentation.shift);
   setup["flip"] = order.augmentation.flip ? "yes" : "no";
@@ -142,6 +165,10 @@ void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
           fmt::join(problems, "\n  "));
 
   state_ = checkpoint.state;
+  if (options_.world != nullptr) {
+    options_.world->agree("iteration in their checkpoints",
+                          fmt::format("iteration {}", state_.iteration));
+  }
   const TrainingSetup now = make_setup();
   const auto changed = differences(state_.setup, now);
   require(changed.empty() || allow_changes, ErrorCode::kState,
@@ -155,9 +182,11 @@ Training::Step Training::step() {
   feed_iteration();
   session_.run(static_cast<uint64_t>(state_.iteration));
   const NetBlobs& blobs = options_.blobs;
-  const Step step{.loss = scalar(workspace_, blobs.loss),
-                  .accuracy = scalar(workspace_, blobs.accuracy),
-                  .learning_rate = std::abs(scalar(workspace_, blobs.learning_rate))};
+  const Step step{
+      .loss = scalar(workspace_, over_all_ranks(blobs.loss, roles_.losses, roles_.mean_losses)),
+      .accuracy = scalar(workspace_,
+                         over_all_ranks(blobs.accuracy, roles_.accuracies, roles_.mean_accuracies)),
+      .learning_rate = std::abs(scalar(workspace_, blobs.learning_rate))};
   ++state_.iteration;
   state_.sums.loss += step.loss;
   state_.sums.accuracy += step.accuracy;
@@ -174,7 +203,10 @@ void Training::share_with_prediction() {
   for (const std::string& name : nets_.predict.external_input()) {
     if (name == options_.blobs.data) continue;
     const auto average = averages.find(name);
-    const std::string& source = average == averages.end() ? name : average->second;
+    std::string source = average == averages.end() ? name : average->second;
+    if (statistics_ && std::ranges::find(roles_.statistics, name) != roles_.statistics.end()) {
+      source = name + "_mean";
+    }
     const Slot* slot = workspace_.find(source);
     require(slot != nullptr && !slot->blob.empty(), ErrorCode::kInvalidNet,
             "the prediction net reads '{}', which the init net '{}' does not make", source,
@@ -183,7 +215,12 @@ void Training::share_with_prediction() {
   }
 }
 
+void Training::average_statistics() {
+  if (statistics_) statistics_->run(static_cast<uint64_t>(state_.iteration));
+}
+
 std::optional<EpochResult> Training::evaluate(const Evaluator::Stop& stop) {
+  average_statistics();
   share_with_prediction();
   const auto test = evaluator_.run(stop);
   if (!test) return std::nullopt;
@@ -219,6 +256,7 @@ Checkpoint Training::checkpoint() const {
 }
 
 NetDef Training::trained_init_net() {
+  average_statistics();
   share_with_prediction();
   NetDef net;
   net.set_name(nets_.predict.name() + "_init");

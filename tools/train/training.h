@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/common_world.h"
 #include "core/proto/net.pb.h"
 #include "core/thread_pool.h"
 #include "core/workspace.h"
@@ -36,6 +37,9 @@ struct TrainingData {
 struct TrainingOptions {
   double epochs = 1;
   NetBlobs blobs;  // complete
+  /// The ranks that train together, each with a Training of the same data-parallel net; null for
+  /// one alone.
+  std::shared_ptr<comm::CommonWorld> world;
   SessionOptions session;
   /// More of what has to be the same on resume: the data set's name, for example.
   TrainingSetup setup;
@@ -71,7 +75,8 @@ class Training {
   /// that follows from it has run.
   Step step();
 
-  /// Evaluates the test images with running statistics and, where the net keeps them, averaged
+  /// Evaluates the test images, with other ranks if there are any, with running statistics (their
+  /// means over ranks) and, where the net keeps them, averaged
   /// parameters, and closes the epoch. Nothing if stopped.
   std::optional<EpochResult> evaluate(const Evaluator::Stop& stop);
 
@@ -90,6 +95,7 @@ class Training {
   void feed_iteration();
   std::vector<std::string> state_names() const;
   void share_with_prediction();
+  void average_statistics();
   int64_t epochs_due() const;
 
   TrainingNets nets_;
@@ -102,6 +108,7 @@ class Training {
   Workspace prediction_;  // shares the parameters' buffers while evaluating
   ThreadPool& pool_;
   Session session_;
+  std::optional<Session> statistics_;  // their means over ranks
   Evaluator evaluator_;
 };
 

@@ -1,0 +1,74 @@
+#include "tools/nets/world_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include "comm/join.h"
+#include "tools/checks.h"
+#include "tools/help.h"
+
+namespace headrace::tools {
+
+void WorldFlags::add_to(CLI::App& flags) {
+  const HelpGroup group(flags, "Ranks");
+  auto* size_option = flags.add_option("--world", size, "Ranks of the job")
+                          ->check(whole_number(1))
+                          ->type_name("RANKS")
+                          ->default_str("what the launcher says, else 1");
+  auto* rank_option = flags.add_option("--rank", rank, "Which of them this process is, from 0")
+                          ->check(whole_number(0))
+                          ->default_str("what the launcher says");
+  size_option->needs(rank_option);
+  rank_option->needs(size_option);
+  flags
+      .add_option("--store", store,
+                  "Where ranks find each other: file:DIR, tcp:HOST:PORT or redis:HOST[:PORT]")
+      ->type_name("STORE")
+      ->default_str("what the launcher says");
+  flags
+      .add_option("--interface", interface,
+                  "Network interface, or address, over which this rank is reached")
+      ->type_name("NAME")
+      ->default_str("loopback");
+  flags
+      .add_option("--comm-timeout", timeout,
+                  "Seconds to connect, and after which a collective has failed")
+      ->check(positive_number());
+  flags.add_flag("--insecure", insecure,
+                 "Talk to other machines without a job secret (HEADRACE_SECRET)");
+}
+
+Job::Job(const WorldFlags& flags)
+    : flags_(flags),
+      launch_(comm::detect_launch({.rank = flags.rank, .size = flags.size, .store = flags.store})) {
+  if (!launch_.launcher.empty()) spdlog::info("{}", launch_.describe());
+}
+
+std::shared_ptr<comm::Store> Job::store() {
+  if (store_ == nullptr) {
+    store_ = comm::open_job_store(launch_, flags_.timeout, flags_.insecure);
+  }
+  return store_;
+}
+
+std::shared_ptr<comm::CommonWorld> Job::world() {
+  if (world_ == nullptr) {
+    world_ = std::make_shared<comm::CommonWorld>(comm::join({.name = "world",
+                                                             .rank = launch_.rank,
+                                                             .size = launch_.size,
+                                                             .interface = flags_.interface,
+                                                             .insecure = flags_.insecure,
+                                                             .timeout = flags_.timeout},
+                                                            launch_.size == 1 ? nullptr : store()));
+  }
+  return world_;
+}
+
+void Job::feed(Workspace& workspace, const std::string& world_blob) {
+  if (!launch_.store.empty()) {
+    workspace.slot("store_handler").blob.set_handle(store(), comm::kStoreHandle);
+  }
+  if (!world_blob.empty()) comm::put_world(world(), workspace.slot(world_blob).blob);
+}
+
+}  // namespace headrace::tools
