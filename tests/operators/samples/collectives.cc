@@ -203,12 +203,13 @@ const OperatorSamples store_get(
     "StoreGet",
     {
         {.name = "by name",
+         .args = {{"timeout_ms", 50}},
          .inputs = {store},
          .reference = Reference::kCheck,
          .check =
              [](const SampleRun& run) { EXPECT_EQ(run.outputs[0].tensor().data<float>()[1], 2); }},
         {.name = "by key",
-         .args = {{"blob_name", "key"}},
+         .args = {{"blob_name", "key"}, {"timeout_ms", 50}},
          .inputs = {store},
          .reference = Reference::kCheck,
          .check =
@@ -233,18 +234,19 @@ const OperatorSamples store_add("StoreAdd",
                                            EXPECT_EQ(run.outputs[0].tensor().data<int64_t>()[0], 0);
                                          }},
                                 });
-const OperatorSamples store_wait("StoreWait",
-                                 {
-                                     {.name = "names",
-                                      .args = {{"blob_names", strings({"key", "name"})}},
-                                      .inputs = {store},
-                                      .reference = Reference::kCheck,
-                                      .check = expect_nothing},
-                                     {.name = "input",
-                                      .inputs = {store, strings_of({2}, {"key", "name"})},
-                                      .reference = Reference::kCheck,
-                                      .check = expect_nothing},
-                                 });
+const OperatorSamples store_wait(
+    "StoreWait", {
+                     {.name = "names",
+                      .args = {{"blob_names", strings({"key", "name"})}, {"timeout_ms", 50}},
+                      .inputs = {store},
+                      .reference = Reference::kCheck,
+                      .check = expect_nothing},
+                     {.name = "input",
+                      .args = {{"timeout_ms", 50}},
+                      .inputs = {store, strings_of({2}, {"key", "name"})},
+                      .reference = Reference::kCheck,
+                      .check = expect_nothing},
+                 });
 const OperatorErrors store_wait_errors(
     "StoreWait", {
                      {.name = "no keys", .inputs = {store}, .says = "one of the two"},
