@@ -163,7 +163,8 @@ bool is_consistent(const Damage& damage) {
 TEST_P(Damaged, IsTakenWhereCaffe2TakesIt) {
   const OpSchema& schema = get_schema(GetParam());
   // Caffe2 was asked about operators on tensors alone.
-  if (!schema.effect_resource().empty() || schema.is_handle_input(0) || schema.is_handle_output(0)) {
+  if (!schema.effect_resource().empty() || schema.is_handle_input(0) ||
+      schema.is_handle_output(0)) {
     return;
   }
   for (const AskedUse& use : asked_uses_of(GetParam())) {
