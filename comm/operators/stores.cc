@@ -119,7 +119,7 @@ const RegisterOperator get_schema(
     store_operator("StoreGet", "The content of a blob that StoreSet has put into the store.")
         .input("store")
         .handle_input(0)
-        .output("data")
+        .output("data", "as it was put")
         .arg("blob_name", "", "the key; empty: the name of the blob")
         .arg("timeout_ms", 30000, "how long to wait for the key")
         .differs("waits for a key that has no value yet, up to 'timeout_ms', which Caffe2 lacks")
