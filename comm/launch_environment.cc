@@ -134,13 +134,16 @@ class Detector {
   }
 
   void check_nobody() const {
-    require(!variables_("PMIX_RANK"), ErrorCode::kInvalidArgument,
-            "PMIX_RANK={} is set and nothing says of how many ranks; set HEADRACE_RANK and "
-            "HEADRACE_WORLD_SIZE",
-            *variables_("PMIX_RANK"));
-    require(!variables_("HEADRACE_WORLD_SIZE"), ErrorCode::kInvalidArgument,
-            "HEADRACE_WORLD_SIZE={} is set and HEADRACE_RANK is not; set both",
-            *variables_("HEADRACE_WORLD_SIZE"));
+    if (const auto rank = variables_("PMIX_RANK")) {
+      fail(ErrorCode::kInvalidArgument,
+           "PMIX_RANK={} is set and nothing says of how many ranks; set HEADRACE_RANK and "
+           "HEADRACE_WORLD_SIZE",
+           *rank);
+    }
+    if (const auto size = variables_("HEADRACE_WORLD_SIZE")) {
+      fail(ErrorCode::kInvalidArgument,
+           "HEADRACE_WORLD_SIZE={} is set and HEADRACE_RANK is not; set both", *size);
+    }
   }
 
   static void by_flags(const LaunchFlags& flags, LaunchEnvironment& found) {
