@@ -1,6 +1,7 @@
 #include "operators/window.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "core/error.h"
@@ -46,10 +47,12 @@ bool read_pads(const Args& args, int axes, Sizes& begin, Sizes& end) {
   return true;
 }
 
+/// Caffe2's sizes have 32 bits; sums and products of two such fit into 64.
 void check_at_least(const Sizes& sizes, int64_t least, const char* name) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
   for (int64_t size : sizes) {
-    require(size >= least, ErrorCode::kInvalidArgument, "{} must be at least {}, found {}", name,
-            least, size);
+    require(size >= least && size <= kMost, ErrorCode::kInvalidArgument,
+            "{} must be at least {} and at most {}, found {}", name, least, kMost, size);
   }
 }
 
