@@ -71,6 +71,9 @@ std::vector<TensorType> infer_pick(const InferContext& context) {
 
 std::vector<TensorType> infer_pick_gradient(const InferContext& context) {
   infer_map(context);
+  require(context.outputs + 2 <= static_cast<int>(context.inputs.size()), ErrorCode::kInvalidNet,
+          "the inputs are Y, dY and an X for each of the {} outputs, found {} inputs",
+          context.outputs, context.inputs.size());
   return std::vector<TensorType>(context.outputs, context.inputs[0]);
 }
 

@@ -65,6 +65,13 @@ std::vector<TensorType> infer_resize_gradient(const InferContext& context) {
   if (auto scales = known_scales(context, 2)) {
     require_shape(context, 0, resized(context.args, context.shape(1), *scales),
                   "that of the resized image");
+  } else {  // until the scales are there
+    const Order order = order_of(context.args);
+    const ImageShape x = image_shape(context.shape(1), order, "X");
+    const ImageShape dy = image_shape(context.shape(0), order, "dY");
+    require(dy.n == x.n && dy.c == x.c && (x.pixels() > 0 || dy.pixels() == 0),
+            ErrorCode::kShapeMismatch, "dY is {}, which X, {}, cannot be resized to",
+            context.shape(0).to_string(), context.shape(1).to_string());
   }
   return {context.inputs[1]};
 }

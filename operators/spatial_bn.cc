@@ -41,7 +41,7 @@ std::vector<TensorType> infer_spatial_bn(const InferContext& context) {
     require(context.outputs == 5, ErrorCode::kInvalidNet,
             "training needs the outputs (Y, mean, var, saved_mean, saved_inv_std), found {}",
             context.outputs);
-    require(shape.per_channel * batches != 1, ErrorCode::kShapeMismatch,
+    require(shape.per_channel != 1 || batches != 1, ErrorCode::kShapeMismatch,
             "one element per channel (X is {}) has no variance: train with a larger batch",
             context.shape(0).to_string());
   }

@@ -41,6 +41,9 @@ void check_sizes(const std::vector<int64_t>& sizes, int outputs, int64_t size, b
     require(part >= 0 && (!added || part == 1), ErrorCode::kInvalidArgument,
             "parts must have {}, found sizes {}",
             added ? "size 1 with add_axis" : "sizes of 0 or more", fmt::join(sizes, ", "));
+    // Each by itself, so that their sum does not overflow.
+    require(part <= size, ErrorCode::kShapeMismatch,
+            "the sizes {} must add up to that of the input, {}", fmt::join(sizes, ", "), size);
   }
   require(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == size,
           ErrorCode::kShapeMismatch, "the sizes {} must add up to that of the input, {}",
