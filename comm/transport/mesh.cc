@@ -245,10 +245,11 @@ class Meeting {
   }
 
   bool broken(const Talk& talk, std::string_view how) {
-    require(!talk.caller, ErrorCode::kUnavailable,
-            "rank {} at {} {} while rank {} introduced itself{}", talk.peer,
-            addresses_[static_cast<size_t>(talk.peer)], how, options_.rank,
-            talk.state == Talk::State::kProof ? "; the secrets differ, or it has ended" : "");
+    if (talk.caller) {
+      fail(ErrorCode::kUnavailable, "rank {} at {} {} while rank {} introduced itself{}", talk.peer,
+           addresses_[static_cast<size_t>(talk.peer)], how, options_.rank,
+           talk.state == Talk::State::kProof ? "; the secrets differ, or it has ended" : "");
+    }
     refused(how);
     return false;
   }
