@@ -53,7 +53,9 @@ MeshOptions mesh_options(const JoinOptions& options) {
                    .insecure = options.insecure,
                    .timeout = options.timeout};
   if (const auto epoch = environment_variable("HEADRACE_EPOCH")) mesh.epoch = std::stoul(*epoch);
-  if (!options.interface.empty()) {
+  if (options.interface.empty()) {
+    mesh.address = environment_variable("HEADRACE_ADDRESS").value_or(mesh.address);
+  } else {
     mesh.address =
         is_address(options.interface) ? options.interface : address_of(options.interface);
   }

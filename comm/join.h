@@ -18,10 +18,10 @@ struct JoinOptions {
   int rank = 0;
   int size = 1;
   std::string transport = "tcp";  // or "shm", "inproc"
-  /// tcp: where this rank listens and what it tells others: a numeric address, or the name of a
-  /// network interface. Empty: loopback.
+  /// Where this rank listens and what it tells others: a numeric address, or the name of a network
+  /// interface. Empty: the address that the launcher gives (HEADRACE_ADDRESS), else loopback.
   std::string interface;
-  bool insecure = false;  // tcp: without a secret also where other machines can connect
+  bool insecure = false;  // without a secret also where other machines can connect
   double timeout = 30;    // seconds: to connect, and of each collective
   GroupOptions group;     // its timeout is the one above
 };

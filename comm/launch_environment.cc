@@ -165,7 +165,9 @@ class Detector {
     found.launcher = launcher.name;
     found.variable = launcher.rank;
     found.local_rank = count(launcher.local_rank, 0).value_or(0);
-    found.local_size = count(launcher.local_size, 1).value_or(local_size(launcher, found));
+    const auto local = local_size(launcher);
+    found.local_size = local.value_or(found.local_rank + 1);
+    found.one_host = local == found.size;
     require(
         found.local_rank < found.local_size && found.local_size <= found.size,
         ErrorCode::kInvalidArgument,
@@ -175,7 +177,7 @@ class Detector {
         found.size);
   }
 
-  int local_size(const Launcher& launcher, const LaunchEnvironment& found) const {
+  std::optional<int> local_size(const Launcher& launcher) const {
     if (is(launcher, "Slurm")) {
       const auto list = variables_("SLURM_STEP_TASKS_PER_NODE");
       const auto node = count("SLURM_NODEID", 0);
@@ -186,7 +188,7 @@ class Detector {
         return counts[static_cast<size_t>(*node)];
       }
     }
-    return found.local_rank + 1;  // at least these
+    return count(launcher.local_size, 1);
   }
 
   void find_store(const LaunchFlags& flags, LaunchEnvironment& found) const {
@@ -208,7 +210,7 @@ class Detector {
                   "tcp:" + to_string(HostPort{expand_hosts(*list).front(), port_of(found.job)}),
                   "the first of SLURM_STEP_NODELIST");
       }
-    } else if (found.size > 1 && found.local_size == found.size) {
+    } else if (found.size > 1 && found.one_host) {
       local_store(found);
     }
     if (const auto job = variables_("HEADRACE_JOB")) found.job = *job;

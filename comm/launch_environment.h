@@ -28,7 +28,9 @@ struct LaunchEnvironment {
   int rank = 0;
   int size = 1;
   int local_rank = 0;  // among the ranks of this host
-  int local_size = 1;
+  int local_size = 1;  // at least so many, if the launcher does not say it
+  /// The launcher says that all ranks are on one host. Where it knows, it tells all of them.
+  bool one_host = false;
 
   /// Who said so ("Open MPI"), and by which variable; empty for a single process.
   std::string launcher;

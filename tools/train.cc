@@ -30,8 +30,10 @@ Action set_up(CLI::App& app) {
   auto flags = std::make_shared<TrainFlags>();
   flags->add_to(app);
   return [flags] {
-    return flags->seeds > 1 ? show(train_seeds(*flags), flags->json)
-                            : show(TrainJob(*flags).run(), flags->json);
+    StopSignal stop;
+    Job ranks(flags->world, flags->folder);
+    return flags->seeds > 1 ? show(train_seeds(*flags, ranks, stop), flags->json)
+                            : show(TrainJob(*flags, ranks, stop).run(), flags->json);
   };
 }
 

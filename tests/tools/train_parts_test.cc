@@ -1,9 +1,10 @@
-// Parts of training: the checkpoint file, what predictions are worth, the line that shows progress,
-// the log.
+// Parts of training: the checkpoint file, which one ranks have in common, what predictions are
+// worth, the line that shows progress, the log.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temp_folder.h"
 #include "tools/train/checkpoint.h"
+#include "tools/train/checkpoint_files.h"
 #include "tools/train/evaluator.h"
 #include "tools/train/progress.h"
 #include "tools/train/train_log.h"
@@ -22,6 +24,7 @@ namespace {
 using testing::expect_error;
 using testing::read_file;
 using testing::TempFolder;
+using ::testing::UnorderedElementsAre;
 using testing::write_file;
 
 TensorFile some_tensors() {
@@ -206,6 +209,76 @@ TEST(TrainLog, DropsALineThatWasNotFinished) {
   EXPECT_EQ(read_file(folder / "log"), "{\"d\":4}\n");
   expect_error(ErrorCode::kIo, "/no/such/folder",
                [] { TrainLog("/no/such/folder/log", TrainLog::Mode::kNew); });
+}
+
+// What each rank may be left with, wherever a job is killed: it writes one checkpoint after the
+// other, and none while another rank has not written the one before.
+TEST(CommonCheckpoints, TheNewestThatAllHave) {
+  constexpr CheckpointId kFour{.iteration = 4}, kEight{.iteration = 8},
+      kEpoch{.iteration = 8, .epochs = 1};
+  CommonCheckpoint common = common_checkpoint({{}, {}});
+  EXPECT_EQ(common.id, std::nullopt);
+  EXPECT_EQ(common.reason, "");
+  common = common_checkpoint({{kFour}, {}, {}});
+  EXPECT_EQ(common.id, std::nullopt);
+  EXPECT_EQ(common.reason, "ranks 1, 2 have not the checkpoint of iteration 4");
+  EXPECT_EQ(common.lacking, (std::vector<size_t>{1, 2}));
+  common = common_checkpoint({{kFour}, {kFour}});
+  EXPECT_EQ(common.id, kFour);
+  EXPECT_EQ(common.reason, "");
+  common = common_checkpoint({{kEight, kFour}, {kFour}});
+  EXPECT_EQ(common.id, kFour);
+  EXPECT_EQ(common.reason, "rank 1 has not the checkpoint of iteration 8");
+  // All have written it; only some know.
+  common = common_checkpoint({{kEight}, {kEight, kFour}});
+  EXPECT_EQ(common.id, kEight);
+  EXPECT_EQ(common.reason, "");
+  // Before and after its evaluation.
+  common = common_checkpoint({{kEight}, {kEpoch, kEight}});
+  EXPECT_EQ(common.id, kEight);
+  EXPECT_EQ(common.reason, "rank 0 has not the checkpoint of iteration 8 with 1 epoch evaluated");
+}
+
+TEST(CommonCheckpoints, WhatNoKilledJobLeavesIsAnError) {
+  constexpr CheckpointId kFour{.iteration = 4}, kEight{.iteration = 8};
+  expect_error(ErrorCode::kCorrupt,
+               "rank 0: the checkpoint of iteration 8, the checkpoint of iteration 4", [&] {
+                 common_checkpoint({{kEight, kFour}, {}});
+               });
+  expect_error(ErrorCode::kCorrupt, "rank 1: the checkpoint of iteration 4", [&] {
+    common_checkpoint({{kEight}, {kFour}});
+  });
+}
+
+Checkpoint checkpoint_of(int64_t iteration) {
+  Checkpoint checkpoint;
+  checkpoint.state.iteration = iteration;
+  checkpoint.tensors = some_tensors().tensors;
+  return checkpoint;
+}
+
+TEST(CheckpointsOfARank, KeepTheOneBeforeUntilAllHaveTheLast) {
+  const TempFolder folder;
+  CheckpointFiles files(folder.path(), 1);
+  EXPECT_TRUE(files.load().ids().empty());
+  files.save(checkpoint_of(4));
+  files.save(checkpoint_of(8));
+  EXPECT_THAT(folder.names(),
+              UnorderedElementsAre("checkpoint-rank1.safetensors", "previous-rank1.safetensors"));
+  EXPECT_EQ(files.load().ids(), (std::vector<CheckpointId>{{.iteration = 8}, {.iteration = 4}}));
+  files.go_back();
+  EXPECT_EQ(files.load().ids(), (std::vector<CheckpointId>{{.iteration = 4}}));
+  files.save(checkpoint_of(8));
+  files.drop_previous();
+  EXPECT_EQ(files.load().ids(), (std::vector<CheckpointId>{{.iteration = 8}}));
+  {
+    const testing::DiskFull full(100);
+    expect_error(ErrorCode::kIo, "checkpoint-rank1.safetensors': File too large",
+                 [&] { files.save(checkpoint_of(12)); });
+  }
+  EXPECT_EQ(files.load().ids(), (std::vector<CheckpointId>{{.iteration = 8}}));
+  files.remove_all();
+  EXPECT_TRUE(folder.names().empty());
 }
 
 }  // namespace

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
-#include <map>
-#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -16,63 +13,21 @@
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
 #include "tests/tools/small_data.h"
-#include "tools/train/checkpoint.h"
+#include "tests/tools/train_results.h"
 
 namespace headrace {
 namespace {
 
 using nlohmann::json;
+using testing::expect_same;
 using testing::headrace;
+using testing::lines_of;
+using testing::measured;
 using testing::Process;
 using testing::ProcessResult;
 using testing::read_file;
 using testing::TempFolder;
 using testing::write_file;
-using tools::Checkpoint;
-using tools::load_checkpoint;
-
-std::vector<json> lines_of(const std::filesystem::path& log) {
-  std::vector<json> lines;
-  std::istringstream text(read_file(log));
-  for (std::string line; std::getline(text, line);) lines.push_back(json::parse(line));
-  return lines;
-}
-
-/// True when all tensors of two checkpoints are equal, bit for bit.
-void expect_same(const std::filesystem::path& a, const std::filesystem::path& b) {
-  const Checkpoint first = load_checkpoint(a);
-  const Checkpoint second = load_checkpoint(b);
-  EXPECT_EQ(first.state.iteration, second.state.iteration);
-  ASSERT_EQ(first.tensors.size(), second.tensors.size());
-  EXPECT_GT(first.tensors.size(), 20u);
-  for (const auto& [name, tensor] : first.tensors) {
-    const Tensor& other = second.tensors.at(name);
-    ASSERT_EQ(tensor.desc(), other.desc()) << name;
-    EXPECT_EQ(std::memcmp(tensor.raw(), other.raw(), tensor.bytes()), 0) << name;
-  }
-  ASSERT_EQ(first.state.epochs.size(), second.state.epochs.size());
-  for (size_t i = 0; i < first.state.epochs.size(); ++i) {
-    EXPECT_EQ(first.state.epochs[i].train_loss, second.state.epochs[i].train_loss);
-    EXPECT_EQ(first.state.epochs[i].test_loss, second.state.epochs[i].test_loss);
-    EXPECT_EQ(first.state.epochs[i].test_accuracy, second.state.epochs[i].test_accuracy);
-  }
-}
-
-/// Everything in a log that is not about time, by event and iteration. What a job that was killed
-/// had done after its checkpoint is done, and logged, twice: the same.
-std::map<std::pair<std::string, int64_t>, json> measured(const std::filesystem::path& log) {
-  std::map<std::pair<std::string, int64_t>, json> events;
-  for (json line : lines_of(log)) {
-    if (line["event"] != "step" && line["event"] != "epoch") continue;
-    line.erase("seconds");
-    line.erase("images_per_second");
-    const auto key =
-        std::make_pair(line["event"].get<std::string>(), line["iteration"].get<int64_t>());
-    const auto [found, added] = events.emplace(key, line);
-    EXPECT_EQ(found->second, line);
-  }
-  return events;
-}
 
 /// 200 training images in batches of 16: an epoch does not end with a batch.
 class Train : public ::testing::Test {

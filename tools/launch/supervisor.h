@@ -28,8 +28,8 @@ class SignalInbox {
   int descriptor_ = -1;
 };
 
-/// Runs processes until all have ended. The first that fails ends all others: SIGTERM, and after
-/// the grace time SIGKILL.
+/// Runs processes until all have ended. The first that fails ends all others: after a moment, in
+/// which those who notice by themselves say so, SIGTERM, and after the grace time SIGKILL.
 class Supervisor {
  public:
   struct Member {
@@ -73,6 +73,7 @@ class Supervisor {
   int first_failure_ = 0;
   bool interrupted_ = false;
   bool stopping_ = false;
+  Clock::time_point ask_at_ = Clock::time_point::max();
   Clock::time_point kill_at_ = Clock::time_point::max();
 };
 

@@ -26,10 +26,16 @@ void WorldFlags::add_to(CLI::App& flags) {
       ->type_name("STORE")
       ->default_str("what the launcher says");
   flags
+      .add_option("--transport", transport,
+                  "How ranks are connected: shm (memory of one host), tcp, or auto: shm where the "
+                  "launcher says that all are on one host")
+      ->check(CLI::IsMember({"auto", "shm", "tcp"}))
+      ->type_name("NAME");
+  flags
       .add_option("--interface", interface,
                   "Network interface, or address, over which this rank is reached")
       ->type_name("NAME")
-      ->default_str("loopback");
+      ->default_str("what the launcher says, else loopback");
   flags
       .add_option("--comm-timeout", timeout,
                   "Seconds to connect, and after which a collective has failed")
@@ -38,10 +44,20 @@ void WorldFlags::add_to(CLI::App& flags) {
                  "Talk to other machines without a job secret (HEADRACE_SECRET)");
 }
 
-Job::Job(const WorldFlags& flags)
+Job::Job(const WorldFlags& flags, std::filesystem::path flight_folder)
     : flags_(flags),
+      flight_folder_(std::move(flight_folder)),
       launch_(comm::detect_launch({.rank = flags.rank, .size = flags.size, .store = flags.store})) {
-  if (!launch_.launcher.empty()) spdlog::info("{}", launch_.describe());
+  if (launch_.launcher.empty()) return;
+  const auto [name, reason] = transport();
+  spdlog::info("{}{}", launch_.describe(),
+               launch_.size > 1 ? fmt::format("; connected by {} ({})", name, reason) : "");
+}
+
+std::pair<std::string, std::string> Job::transport() const {
+  if (flags_.transport != "auto") return {flags_.transport, "--transport"};
+  if (launch_.one_host) return {"shm", "all are on this host"};
+  return {"tcp", "they may be on several hosts"};
 }
 
 std::shared_ptr<comm::Store> Job::store() {
@@ -52,16 +68,22 @@ std::shared_ptr<comm::Store> Job::store() {
 }
 
 std::shared_ptr<comm::CommonWorld> Job::world() {
-  if (world_ == nullptr) {
-    world_ = std::make_shared<comm::CommonWorld>(comm::join({.name = "world",
-                                                             .rank = launch_.rank,
-                                                             .size = launch_.size,
-                                                             .interface = flags_.interface,
-                                                             .insecure = flags_.insecure,
-                                                             .timeout = flags_.timeout},
-                                                            launch_.size == 1 ? nullptr : store()));
-  }
+  if (world_ != nullptr) return world_;
+  const comm::JoinOptions options{.name = "world",
+                                  .rank = launch_.rank,
+                                  .size = launch_.size,
+                                  .transport = transport().first,
+                                  .interface = flags_.interface,
+                                  .insecure = flags_.insecure,
+                                  .timeout = flags_.timeout,
+                                  .group = {.flight_folder = flight_folder_}};
+  world_ = std::make_shared<comm::CommonWorld>(
+      comm::join(options, launch_.size == 1 ? nullptr : store()));
   return world_;
+}
+
+void Job::abort(const std::string& reason) {
+  if (world_ != nullptr) world_->abort(reason);
 }
 
 void Job::feed(Workspace& workspace, const std::string& world_blob) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "comm/common_world.h"
 #include "comm/launch_environment.h"
@@ -20,6 +22,7 @@ struct WorldFlags {
   std::optional<int> rank;
   std::optional<int> size;
   std::optional<std::string> store;
+  std::string transport = "auto";  // shm where the launcher says that all are on one host, else tcp
   std::string interface;
   double timeout = 60;
   bool insecure = false;
@@ -28,16 +31,25 @@ struct WorldFlags {
 };
 
 /// The job that this process is a rank of: a single process, unless flags or a launcher say
-/// otherwise; one line of the log tells which.
+/// otherwise; one line of the log tells which, and how they will be connected.
 class Job {
  public:
-  explicit Job(const WorldFlags& flags);
+  /// When communication fails, each rank writes its last collectives into `flight_folder`, unless
+  /// that is empty.
+  explicit Job(const WorldFlags& flags, std::filesystem::path flight_folder = {});
 
   int rank() const { return launch_.rank; }
   int size() const { return launch_.size; }
+  /// The launcher's name for this job, the same after a restart; empty if it has none.
+  const std::string& name() const { return launch_.job; }
+  /// How often the launcher has started it again.
+  int restart() const { return launch_.epoch; }
 
   /// All ranks of the job, connected when this is first called, on all of them.
   std::shared_ptr<comm::CommonWorld> world();
+
+  /// Tells all ranks, if they are connected, that this one has failed and why.
+  void abort(const std::string& reason);
 
   /// Puts the handles that nets expect from outside into a workspace: `store_handler`, which
   /// Caffe2's nets for several machines make their common worlds with, where a store is known; and
@@ -47,7 +59,11 @@ class Job {
  private:
   std::shared_ptr<comm::Store> store();
 
+  /// "shm" or "tcp", and why.
+  std::pair<std::string, std::string> transport() const;
+
   WorldFlags flags_;
+  std::filesystem::path flight_folder_;
   comm::LaunchEnvironment launch_;
   std::shared_ptr<comm::Store> store_;
   std::shared_ptr<comm::CommonWorld> world_;

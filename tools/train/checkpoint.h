@@ -41,6 +41,8 @@ struct TrainingState {
   std::vector<EpochResult> epochs;
   double seconds = 0;  // of training so far
   TrainingSetup setup;
+  /// Which launch has written it (LaunchEnvironment::job); empty where nobody has a name for that.
+  std::string job;
 };
 
 struct Checkpoint {

@@ -21,9 +21,6 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kLast = "checkpoint.safetensors";
-constexpr const char* kBest = "best.safetensors";
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -36,21 +33,27 @@ bool is_best(const std::vector<EpochResult>& epochs) {
 
 }  // namespace
 
-bool holds_job(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kLast);
-}
-
-TrainJob::TrainJob(TrainFlags& flags)
+TrainJob::TrainJob(TrainFlags& flags, Job& ranks, StopSignal& stop)
     : flags_(flags),
-      ranks_(flags.world),
+      ranks_(ranks),
       folder_(flags.folder),
+      files_(folder_, ranks.rank()),
       progress_(leads() ? progress_style() : Progress::Style::kNone),
-      began_(Clock::now()) {
+      stop_(stop),
+      began_(Clock::now()) {}
+
+void TrainJob::set_up() {
+  // First, so that ranks hear of each other's mistakes; and before threads are pinned to cores,
+  // which those of the connections would inherit.
+  if (ranks_.size() > 1) {
+    make_folder();
+    ranks_.world();
+  }
   const DataSet data = open_data(flags_.data);
   TrainingNets nets = flags_.nets.make(data);
   const bool parallel = make_parallel(nets);
   name_ = flags_.nets.name();
-  prepare_folder();
+  find_checkpoint();
 
   const int batch = flags_.nets.batch() / ranks_.size();  // of this rank
   const TrainingOrder order{.seed = flags_.execution.seed,
@@ -73,7 +76,7 @@ TrainJob::TrainJob(TrainFlags& flags)
   options.blobs.complete_for_prediction(read_roles(nets.predict), {outputs.begin(), outputs.end()});
   if (!flags_.trace.empty()) options.session.run.trace = &timeline_.emplace(*pool_).recorder();
   training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
-  if (!flags_.resume && leads()) save_nets(nets);
+  if (!goes_on_ && leads()) save_nets(nets);
 }
 
 bool TrainJob::make_parallel(TrainingNets& nets) const {
@@ -87,13 +90,6 @@ bool TrainJob::make_parallel(TrainingNets& nets) const {
   return true;
 }
 
-std::filesystem::path TrainJob::checkpoint_file(const std::string& name) const {
-  if (leads()) return folder_ / name;
-  const std::filesystem::path path(name);
-  return folder_ /
-         fmt::format("{}-rank{}{}", path.stem().string(), ranks_.rank(), path.extension().string());
-}
-
 void TrainJob::write_log(const Json& event) {
   if (log_ != nullptr) log_->write(event);
 }
@@ -104,23 +100,70 @@ std::filesystem::path TrainJob::file(const std::string& suffix) const {
 
 double TrainJob::seconds() const { return earlier_seconds_ + seconds_since(began_); }
 
-void TrainJob::prepare_folder() {
+// A job that a launcher has started again goes on by itself, but only with what it has written
+// itself: the folder may hold an older job, which was the reason why the first start failed.
+bool TrainJob::is_ours(const Checkpoint& checkpoint) const {
+  return ranks_.restart() > 0 && !ranks_.name().empty() && checkpoint.state.job == ranks_.name();
+}
+
+void TrainJob::make_folder() {
   std::error_code failed;
   std::filesystem::create_directories(folder_, failed);
   require(!failed, ErrorCode::kIo, "cannot make the folder '{}': {}", folder_.native(),
           failed.message());
-  const auto last = checkpoint_file(kLast);
-  if (flags_.resume) {
-    require(std::filesystem::exists(last), ErrorCode::kNotFound,
+}
+
+void TrainJob::find_checkpoint() {
+  make_folder();
+  CheckpointFiles::Found found = files_.load();
+  if (!flags_.resume) {
+    for (auto* checkpoint : {&found.last, &found.previous}) {
+      if (!*checkpoint || is_ours(**checkpoint)) continue;
+      require(
+          flags_.overwrite, ErrorCode::kState,
+          "'{}' holds a training job already: --resume goes on with it, --overwrite begins anew",
+          folder_.native());
+      checkpoint->reset();
+    }
+  }
+  CommonCheckpoint common;
+  if (ranks_.size() > 1) {
+    common = common_checkpoint(gather_ids(ranks_.world()->group(), found.ids()));
+  } else {
+    common = common_checkpoint({found.ids()});
+  }
+  why_ = common.reason;
+  if (!common.id) {
+    if (!flags_.resume || flags_.resume_if_any) return;
+    require(!common.lacking.empty(), ErrorCode::kNotFound,
             "there is nothing to resume: '{}' does not exist. Without --resume training begins "
             "anew",
-            last.native());
-    resumed_ = load_checkpoint(last);
-  } else {
-    require(flags_.overwrite || !std::filesystem::exists(last), ErrorCode::kState,
-            "'{}' holds a training job already: --resume goes on with it, --overwrite begins anew",
-            folder_.native());
+            files_.last().native());
+    const CheckpointFiles missing(folder_, static_cast<int>(common.lacking.front()));
+    fail(ErrorCode::kNotFound,
+         "there is nothing that all ranks could resume: {}; '{}' does not exist. Put it back, or "
+         "begin anew with --overwrite instead of --resume",
+         why_, missing.last().native());
   }
+  goes_on_ = true;
+  goes_back_ = !found.last || id_of(found.last->state) != *common.id;
+  resumed_ = std::move(goes_back_ ? found.previous : found.last);
+}
+
+void TrainJob::tell_how_it_begins() {
+  const bool restarted = ranks_.restart() > 0;
+  if (!goes_on_ && !restarted) return;
+  std::string text = restarted ? fmt::format("restart {}: ", ranks_.restart()) : "";
+  if (goes_on_) {
+    text +=
+        fmt::format("goes on after iteration {} of {}", count_text(training_->state().iteration),
+                    count_text(training_->iterations()));
+    if (!why_.empty()) text += ", with the last checkpoint that all ranks have: " + why_;
+  } else {
+    text += "begins anew, because there is no checkpoint yet";
+    if (!why_.empty()) text += " that all ranks have: " + why_;
+  }
+  progress_.message(text);
 }
 
 void TrainJob::save_nets(const TrainingNets& nets) {
@@ -130,67 +173,78 @@ void TrainJob::save_nets(const TrainingNets& nets) {
 }
 
 void TrainJob::begin() {
-  Json event = {{"event", flags_.resume ? "resume" : "start"},
+  stop_.listen();
+  Json event = {{"event", goes_on_ ? "resume" : "start"},
                 {"model", name_},
                 {"iterations", training_->iterations()},
                 {"environment", environment()}};
-  if (resumed_) {
+  if (goes_on_) {
     training_->resume(*resumed_, flags_.allow_changes);
     earlier_seconds_ = training_->state().seconds;
-    saved_iteration_ = training_->state().iteration;
+    saved_ = id_of(training_->state());
     logged_.restore(training_->state().logged);
     resumed_.reset();
-    progress_.message(fmt::format("goes on after iteration {} of {}",
-                                  count_text(training_->state().iteration),
-                                  count_text(training_->iterations())));
+    if (goes_back_) files_.go_back();
+    files_.drop_previous();
   } else {
     training_->start();
-    std::filesystem::remove(checkpoint_file(kLast));
-    std::filesystem::remove(checkpoint_file(kBest));
+    files_.remove_all();
   }
+  tell_how_it_begins();
   event["iteration"] = training_->state().iteration;
   event["setup"] = training_->state().setup;
   if (leads()) {
-    log_ = std::make_unique<TrainLog>(
-        folder_ / "log.jsonl", flags_.resume ? TrainLog::Mode::kAppend : TrainLog::Mode::kNew);
+    log_ = std::make_unique<TrainLog>(folder_ / "log.jsonl",
+                                      goes_on_ ? TrainLog::Mode::kAppend : TrainLog::Mode::kNew);
   }
   write_log(event);
 }
 
 std::optional<TrainReport> TrainJob::run() {
-  begin();
   try {
-    while (!training_->finished()) {
-      // Ranks stop together, behind a step.
-      bool go_on = agreement_ || !stop_.requested();
-      if (go_on && training_->epoch_ended()) {
-        go_on = close_epoch();
-      } else if (go_on) {
-        if (agreement_) agreement_->ask(stop_.requested());
-        step();
-        if (agreement_) go_on = !agreement_->answer();
-      }
-      if (!go_on) {
-        stop();
-        return std::nullopt;
-      }
+    set_up();
+    begin();
+    if (train()) return finish();
+    stop();
+    return std::nullopt;
+  } catch (const Error& error) {
+    give_up(error);
+    throw;
+  }
+}
+
+/// False if it was asked to stop.
+bool TrainJob::train() {
+  while (!training_->finished()) {
+    // Ranks stop together, behind a step.
+    bool go_on = agreement_ || !stop_.requested();
+    if (go_on && training_->epoch_ended()) {
+      go_on = close_epoch();
+    } else if (go_on) {
+      if (agreement_) agreement_->ask(stop_.requested());
+      step();
+      if (agreement_) go_on = !agreement_->answer();
     }
-  } catch (Error& error) {
-    progress_.clear();
+    if (!go_on) return false;
+  }
+  return true;
+}
+
+void TrainJob::give_up(const Error& error) {
+  if (ranks_.size() > 1) ranks_.abort(error.what());
+  progress_.clear();
+  if (training_ == nullptr) return;
+  try {
     write_log({{"event", "error"},
                {"iteration", training_->state().iteration},
                {"message", error.what()}});
-    if (error.code() == ErrorCode::kNumeric) {
-      spdlog::info(
-          "a lower learning rate, a longer warm-up or clipped gradients may keep it finite");
-    }
-    if (saved_iteration_ >= 0) {
-      spdlog::info("the checkpoint of iteration {} is in {}", count_text(saved_iteration_),
-                   (folder_ / kLast).native());
-    }
-    throw;
+  } catch (const Error& second) {
+    spdlog::warn("the log does not say how it ended: {}", second.what());
   }
-  return finish();
+  if (error.code() == ErrorCode::kNumeric) {
+    spdlog::info("a lower learning rate, a longer warm-up or clipped gradients may keep it finite");
+  }
+  if (saved_) spdlog::info("{} is in {}", describe(*saved_), files_.last().native());
 }
 
 void TrainJob::step() {
@@ -198,12 +252,14 @@ void TrainJob::step() {
   const auto start = Clock::now();
   const Training::Step step = training_->step();
   const double took = seconds_since(start);
+  // Whoever took part in this step has written the checkpoint before it.
+  files_.drop_previous();
   shown_.add(step.loss, step.accuracy, took);
   logged_.add(step.loss, step.accuracy, took);
   const int64_t iteration = training_->state().iteration;
   if (iteration % flags_.log_every == 0) log_step(step);
   if (flags_.checkpoint_every > 0 && iteration % flags_.checkpoint_every == 0) {
-    save_checkpoint_as(kLast);
+    save();
   }
   progress_.update({.iteration = iteration,
                     .iterations = training_->iterations(),
@@ -253,17 +309,26 @@ bool TrainJob::close_epoch() {
       "epoch {}/{}: loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {}",
       result->epoch, training_->epochs(), result->train_loss, 100 * result->train_accuracy,
       result->test_loss, 100 * result->test_accuracy, waiting_text(seconds())));
-  save_checkpoint_as(kLast);
-  if (is_best(training_->state().epochs)) save_checkpoint_as(kBest);
+  // The last one last: whoever goes on from it has closed the epoch, with all that belongs to it.
+  if (is_best(training_->state().epochs)) files_.save_best(checkpoint());
+  save();
   return true;
 }
 
-void TrainJob::save_checkpoint_as(const char* name) {
+Checkpoint TrainJob::checkpoint() const {
   Checkpoint checkpoint = training_->checkpoint();
   checkpoint.state.seconds = seconds();
   checkpoint.state.logged = logged_.sums();
-  save_checkpoint(checkpoint, checkpoint_file(name));
-  if (name == std::string_view(kLast)) saved_iteration_ = checkpoint.state.iteration;
+  checkpoint.state.job = ranks_.name();
+  return checkpoint;
+}
+
+void TrainJob::save() {
+  // Twice the same would push out the one that another rank may be left with.
+  const CheckpointId id = id_of(training_->state());
+  if (saved_ == id) return;
+  files_.save(checkpoint());
+  saved_ = id;
 }
 
 void TrainJob::write_timeline() {
@@ -274,12 +339,15 @@ void TrainJob::write_timeline() {
 
 void TrainJob::stop() {
   progress_.clear();
-  save_checkpoint_as(kLast);
+  save();
+  if (agreement_) ranks_.world()->group().barrier("end of training");
+  files_.drop_previous();
   write_timeline();
   const int64_t iteration = training_->state().iteration;
   write_log({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
-  spdlog::info("stopped after iteration {} of {}; --resume goes on from {}", count_text(iteration),
-               count_text(training_->iterations()), (folder_ / kLast).native());
+  progress_.message(fmt::format("stopped after iteration {} of {}; --resume goes on from {}",
+                                count_text(iteration), count_text(training_->iterations()),
+                                files_.last().native()));
 }
 
 TrainReport TrainJob::finish() {
@@ -290,10 +358,11 @@ TrainReport TrainJob::finish() {
                      .epochs = training_->state().epochs,
                      .weights = file("_trained_init_net.pb"),
                      .predict_net = file("_trained_predict_net.pbtxt"),
-                     .checkpoint = checkpoint_file(kLast),
-                     .best_checkpoint = checkpoint_file(kBest)};
+                     .checkpoint = files_.last(),
+                     .best_checkpoint = files_.best()};
   const NetDef init = training_->trained_init_net();
   if (agreement_) ranks_.world()->group().barrier("end of training");
+  files_.drop_previous();
   write_timeline();
   report.seconds = seconds();
   if (!leads()) return report;

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "core/error.h"
 #include "tools/nets/net_flags.h"
 #include "tools/nets/world_flags.h"
 #include "tools/timeline.h"
+#include "tools/train/checkpoint_files.h"
 #include "tools/train/meter.h"
 #include "tools/train/net_blobs.h"
 #include "tools/train/net_source.h"
@@ -32,6 +34,7 @@ struct TrainFlags {
   std::string data;
   std::string folder;
   bool resume = false;
+  bool resume_if_any = false;  // with resume: a folder without a job is begun anew
   bool overwrite = false;
   bool allow_changes = false;
   int seeds = 1;       // jobs, one after the other, see train_seeds()
@@ -45,36 +48,43 @@ struct TrainFlags {
   void add_to(CLI::App& app);
 };
 
-/// Whether the folder holds the checkpoint of a training job.
-bool holds_job(const std::filesystem::path& folder);
-
 /// A training job with its folder, its log, what it shows, and Ctrl-C. Of several ranks rank 0 does
-/// all that, but for the checkpoints, of which each has its own: checkpoint-rank1.safetensors, ...
+/// all that, but for the checkpoints, of which each has its own.
 ///
-/// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt;
-/// checkpoint.safetensors, the last one, and best.safetensors, that of the highest test accuracy;
-/// log.jsonl; in the end NAME_trained_init_net.pb, the parameters, and beside it, so that viewers
-/// find the pair, NAME_trained_predict_net.pbtxt.
+/// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt; checkpoints
+/// (see CheckpointFiles); log.jsonl; in the end NAME_trained_init_net.pb, the parameters, and
+/// beside it, so that viewers find the pair, NAME_trained_predict_net.pbtxt.
+///
+/// Goes on from the last checkpoint that all ranks have if it is told to, or if a launcher has
+/// started the job again that wrote it.
 class TrainJob {
  public:
-  explicit TrainJob(TrainFlags& flags);
-  /// Nothing when it was stopped on request; the checkpoint is written then.
+  /// Keeps references to all.
+  TrainJob(TrainFlags& flags, Job& ranks, StopSignal& stop);
+  /// Nothing when it was stopped on request; the checkpoint is written then. What fails here fails
+  /// on all ranks, which are told why.
   std::optional<TrainReport> run();
 
  private:
-  void prepare_folder();
+  void set_up();
+  void make_folder();
+  void find_checkpoint();
+  bool is_ours(const Checkpoint& checkpoint) const;
+  void tell_how_it_begins();
   void save_nets(const TrainingNets& nets);
   void begin();
+  bool train();
+  void give_up(const Error& error);
   void step();
   bool close_epoch();
-  void save_checkpoint_as(const char* name);
+  Checkpoint checkpoint() const;
+  void save();
   void stop();
   TrainReport finish();
   void write_timeline();
   double seconds_left() const;
   void log_step(const Training::Step& step);
   std::filesystem::path file(const std::string& suffix) const;
-  std::filesystem::path checkpoint_file(const std::string& name) const;
   bool leads() const { return ranks_.rank() == 0; }
   /// Makes the nets those of one of several ranks, where there are several; true if they are.
   bool make_parallel(TrainingNets& nets) const;
@@ -82,23 +92,27 @@ class TrainJob {
   double seconds() const;
 
   TrainFlags& flags_;
-  Job ranks_;
+  Job& ranks_;
   std::filesystem::path folder_;
+  CheckpointFiles files_;
   std::string name_;
-  std::optional<Checkpoint> resumed_;
+  std::optional<Checkpoint> resumed_;  // until training has it
+  bool goes_on_ = false;               // from a checkpoint
+  bool goes_back_ = false;             // to the previous one
+  std::string why_;                    // not from the newest one
   std::unique_ptr<TrainingData> data_;
   std::unique_ptr<ThreadPool> pool_;
   std::optional<Timeline> timeline_;
   std::unique_ptr<Training> training_;
   std::unique_ptr<TrainLog> log_;  // rank 0
   Progress progress_;
-  StopSignal stop_;
+  StopSignal& stop_;
   std::optional<StopAgreement> agreement_;  // of several ranks
   Meter shown_{0.95};
   Meter logged_;
   double evaluation_seconds_ = 0;  // of the last evaluation
   double earlier_seconds_ = 0;     // before this process
-  int64_t saved_iteration_ = -1;
+  std::optional<CheckpointId> saved_;
   std::chrono::steady_clock::time_point began_;
 };
 

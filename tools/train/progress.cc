@@ -77,6 +77,7 @@ void Progress::update(const ProgressState& state) {
 }
 
 void Progress::message(const std::string& text) {
+  if (style_ == Style::kNone) return;
   clear();
   spdlog::info("{}", text);
 }

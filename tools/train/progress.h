@@ -34,7 +34,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void update(const ProgressState& state);
-  /// A line that stays, shown with the log's ordinary messages.
+  /// A line that stays, shown with the log's ordinary messages, unless nothing is shown.
   void message(const std::string& text);
   /// Removes the line that is redrawn.
   void clear();

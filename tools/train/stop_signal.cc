@@ -1,5 +1,7 @@
 #include "tools/train/stop_signal.h"
 
+#include <exception>
+
 namespace headrace::tools {
 namespace {
 
@@ -9,7 +11,9 @@ void request_stop(int) { stop_requested = 1; }
 
 }  // namespace
 
-StopSignal::StopSignal() {
+void StopSignal::listen() {
+  if (listens_) return;
+  listens_ = true;
   stop_requested = 0;
   struct sigaction action {};
   action.sa_handler = request_stop;
@@ -19,6 +23,7 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
+  if (!listens_ || std::uncaught_exceptions() > 0) return;
   sigaction(SIGINT, &old_int_, nullptr);
   sigaction(SIGTERM, &old_term_, nullptr);
 }
