@@ -33,6 +33,8 @@ void for_each_role(Roles& roles, Visit&& visit) {
   visit("batch_size", roles.batch_size);
   visit("world_size", roles.world_size);
   visit("world", roles.world);
+  visit("micro_batches", roles.micro_batches);
+  visit("accumulators", roles.accumulators);
   visit("mean_losses", roles.mean_losses);
   visit("mean_accuracies", roles.mean_accuracies);
   visit("epoch_size", roles.epoch_size);

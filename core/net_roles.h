@@ -19,7 +19,9 @@ class NetDef;
 /// blobs `s`, counts `i`, rates `f`. `external_shapes` is `strings`, one per blob, such as
 /// "float32 32x3x224x224 data".
 struct NetRoles {
-  std::string phase;  // "init", "train" or "predict"
+  /// "init", "train" or "predict"; "accumulate": a part of training, see
+  /// net_builders/accumulation.h; "statistics".
+  std::string phase;
 
   /// Types of external inputs.
   std::vector<std::pair<std::string, TensorDesc>> external_shapes;
@@ -38,11 +40,15 @@ struct NetRoles {
   std::string learning_rate;
   std::string iteration;  // completed steps, int64
 
-  int64_t batch_size = 0;  // samples per iteration, all workers together
-  /// Of a data-parallel net: how many workers it is for. Their common world is the blob `world`,
-  /// and mean_losses and mean_accuracies are those of all workers, in the order of the others.
+  int64_t batch_size = 0;  // samples per iteration, all workers and micro-batches together
+  /// Of a data-parallel net: how many workers it is for. Their common world is the blob `world`.
   int64_t world_size = 0;
   std::string world;
+  /// With gradient accumulation: in how many micro-batches a worker takes its samples of an
+  /// iteration, and what adds up over them; all zero between iterations.
+  int64_t micro_batches = 0;
+  std::vector<std::string> accumulators;
+  /// Where an iteration is cut into parts, the means over all of them, in the order of the others.
   std::vector<std::string> mean_losses;
   std::vector<std::string> mean_accuracies;
   int64_t epoch_size = 0;  // samples per epoch

@@ -88,8 +88,8 @@ TrainingBatches::TrainingBatches(const DataSet& data, const TrainingOrder& order
     : prefetcher_(
           [source = data.train, normalisation = normalisation_of(data), order,
            stream = SampleStream(data.train->size(), order.seed),
-           draws = std::vector<SampleStream::Draw>()](int64_t iteration, Batch& batch) mutable {
-            const int64_t first = order.cut.first(iteration);
+           draws = std::vector<SampleStream::Draw>()](int64_t number, Batch& batch) mutable {
+            const int64_t first = order.cut.first(number);
             draws.resize(static_cast<size_t>(order.cut.batch));
             for (int i = 0; i < order.cut.batch; ++i) draws[i] = stream.at(first + i);
             read_batch(*source, draws, normalisation, &order.augmentation, order.seed, batch);

@@ -37,13 +37,14 @@ struct TrainingOrder {
   Augmentation augmentation;
 };
 
-/// The training batches of a data set in the order of SampleStream, any iteration at any time.
+/// The training batches of a data set in the order of SampleStream, any of them at any time.
 class TrainingBatches {
  public:
   TrainingBatches(const DataSet& data, const TrainingOrder& order);
 
-  /// The batch of an iteration, valid until the next call.
-  const Batch& take(int64_t iteration) { return prefetcher_.take(iteration); }
+  /// Batch `number` of the cut, that of an iteration unless it has micro-batches; valid until the
+  /// next call.
+  const Batch& take(int64_t number) { return prefetcher_.take(number); }
 
  private:
   Prefetcher prefetcher_;

@@ -27,17 +27,26 @@ class SampleStream {
   uint64_t seed_;
 };
 
-/// How a stream is cut into batches for `world` workers of `batch` samples each: iteration t takes
-/// positions [t * world * batch, (t + 1) * world * batch), worker `rank` its part of them. Batches
-/// are always full, also across the end of an epoch, and what an iteration takes as a whole does
-/// not depend on how many workers share it.
+/// How a stream is cut into batches for `world` workers, which take their samples of an iteration
+/// in `micro_batches` of `batch` each: iteration t takes positions [t * samples(), (t + 1) *
+/// samples()), worker `rank` its part of them, in order. Batches are always full, also across the
+/// end of an epoch, and what an iteration takes as a whole does not depend on how it is cut.
 struct BatchCut {
   int batch = 1;
   int rank = 0;
   int world = 1;
+  int micro_batches = 1;
 
-  /// Position of this worker's first sample of iteration t.
-  int64_t first(int64_t iteration) const { return (iteration * world + rank) * batch; }
+  /// Samples per iteration, of all workers.
+  int64_t samples() const { return int64_t{batch} * world * micro_batches; }
+
+  /// Position of this worker's first sample of a batch; batch t * micro_batches + a is micro-batch
+  /// a of iteration t.
+  int64_t first(int64_t number) const {
+    const int64_t iteration = number / micro_batches;
+    const int64_t micro_batch = number % micro_batches;
+    return ((iteration * world + rank) * micro_batches + micro_batch) * batch;
+  }
 };
 
 }  // namespace headrace

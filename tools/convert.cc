@@ -143,10 +143,16 @@ void write_tensors(const Tensors& tensors, const fs::path& to) {
   }
 }
 
-/// The data-parallel form of a training net or of its init net.
-NetDef for_workers(const NetDef& net, int world) {
-  return read_roles(net).phase == "init" ? data_parallel_init(net, world)
-                                         : data_parallel(net, world);
+/// Writes the data-parallel form of a training net, of its init net, or of a plan of such nets.
+void convert_for_workers(const ConvertFlags& flags) {
+  const auto for_workers = [&](const NetDef& net) {
+    return read_roles(net).phase == "init" ? data_parallel_init(net, flags.world)
+                                           : data_parallel(net, flags.world);
+  };
+  NetFile file = read_net_file(flags.from);
+  if (!file.plan) return save_net(for_workers(file.net), flags.to);
+  for (NetDef& net : *file.plan->mutable_network()) net = for_workers(net);
+  save(*file.plan, flags.to);
 }
 
 int convert(const ConvertFlags& flags) {
@@ -157,7 +163,7 @@ int convert(const ConvertFlags& flags) {
           ErrorCode::kInvalidArgument,
           "--world makes a net of a net: FROM and TO are .pb or .pbtxt");
   if (flags.world > 0) {
-    save_net(for_workers(load_net(flags.from), flags.world), flags.to);
+    convert_for_workers(flags);
     return kOk;
   }
   if (message && kind_of(flags.to) == Kind::kMessage) {
@@ -185,8 +191,8 @@ Action set_up(CLI::App& app) {
       ->type_name("FILE")
       ->default_str("");
   app.add_option("--world", flags->world,
-                 "Where FROM is a training net or its init net: make that of one of so many "
-                 "data-parallel workers")
+                 "Where FROM is a training net, a plan of 'emit --accumulate' or an init net: make "
+                 "that of one of so many data-parallel workers")
       ->check(whole_number(1))
       ->type_name("WORKERS")
       ->default_str("");

@@ -17,6 +17,7 @@
 #include "core/workspace.h"
 #include "graph/session.h"
 #include "models/model.h"
+#include "net_builders/accumulation.h"
 #include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/nets/given_tensors.h"
@@ -83,6 +84,26 @@ void explain_netron(const NetDef& init, const std::string& prefix) {
       prefix);
 }
 
+/// Writes the nets of a step and the names of the files; returns the init net.
+NetDef save_nets(const TrainStep& step, int micro_batches, const std::string& prefix) {
+  if (micro_batches == 1) {
+    step.save(prefix);
+    for (const char* part : {"init", "train", "predict"}) {
+      fmt::print("{}_{}_net.pbtxt\n", prefix, part);
+    }
+    return step.init_net();
+  }
+  const AccumulationNets nets = accumulate_gradients(step.train_net(), micro_batches);
+  NetDef init = with_accumulators(step.init_net(), nets.update);
+  save_net(init, prefix + "_init_net.pbtxt");
+  save(accumulation_plan(nets), prefix + "_train_plan.pbtxt");
+  save_net(step.predict_net(), prefix + "_predict_net.pbtxt");
+  for (const char* part : {"init_net", "train_plan", "predict_net"}) {
+    fmt::print("{}_{}.pbtxt\n", prefix, part);
+  }
+  return init;
+}
+
 int emit(const EmitOptions& options) {
   if (options.list) return list_models();
   const Recipe& recipe = options.recipe;
@@ -98,15 +119,11 @@ int emit(const EmitOptions& options) {
   require(!failed, ErrorCode::kIo, "cannot make the folder {}: {}", options.folder,
           failed.message());
   const std::string prefix = (std::filesystem::path(options.folder) / definition.name).string();
-  step.save(prefix);
   spdlog::info("{}: {} parameters in {} blobs", definition.name, count_elements(model.net),
                model.net.parameters().size());
-  for (const char* part : {"init", "train", "predict"}) {
-    fmt::print("{}_{}_net.pbtxt\n", prefix, part);
-  }
-  const NetDef init = step.init_net();
+  const NetDef init = save_nets(step, recipe.accumulate, prefix);
   if (!options.values) {
-    explain_netron(init, prefix);
+    if (recipe.accumulate == 1) explain_netron(init, prefix);
     return kOk;
   }
   const std::string file = prefix + "_init_net.pb";

@@ -87,6 +87,12 @@ void add_model_flags(CLI::App& flags, Recipe& recipe) {
   flags.add_option("--batch", recipe.input.batch, "Samples per iteration; has to be given")
       ->check(whole_number(1))
       ->default_str("");
+  flags
+      .add_option(
+          "--accumulate", recipe.accumulate,
+          "Micro-batches in which a worker takes its samples of an iteration, one after the "
+          "other; it adds up their gradients and updates once")
+      ->check(whole_number(1));
   flags.add_option("--image", recipe.input.image, "Height and width of images")
       ->check(whole_number(1))
       ->default_str("what the model was made for");

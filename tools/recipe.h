@@ -20,6 +20,7 @@ namespace headrace::tools {
 struct Recipe {
   std::string model;
   ModelOptions input;
+  int accumulate = 1;  // micro-batches of an iteration
   double epochs = 90;
 
   std::string optimizer = "sgd";
@@ -48,7 +49,7 @@ struct Recipe {
   std::function<void()> check;
 };
 
-/// Declares MODEL, --batch and what else a model is built from.
+/// Declares MODEL, --batch, --accumulate and what else a model is built from.
 void add_model_flags(CLI::App& flags, Recipe& recipe);
 /// Declares everything else of a Recipe.
 void add_recipe_flags(CLI::App& flags, Recipe& recipe);

@@ -97,6 +97,14 @@ std::vector<std::string> losses_to_guard(const RunFlags& flags, const LoadedNet&
   return losses;
 }
 
+/// All nets of a file have to be for the ranks there are.
+void require_world(const LoadedNet& net, int ranks, const std::string& file) {
+  if (net.plan() == nullptr) return headrace::require_world(net.net(), ranks, file.c_str());
+  for (const NetDef& part : net.plan()->network()) {
+    headrace::require_world(part, ranks, file.c_str());
+  }
+}
+
 int run(const RunFlags& flags) {
   const auto outputs = parse_named(flags.outputs, "--output");
   std::vector<Recording> recordings;
@@ -112,7 +120,7 @@ int run(const RunFlags& flags) {
           flags.net.net, net.plan() == nullptr ? 0 : net.plan()->network_size());
   ThreadPool pool(flags.execution.pool());
   Job job(flags.world);
-  if (net.plan() == nullptr) require_world(net.net(), job.size(), flags.net.net.c_str());
+  require_world(net, job.size(), flags.net.net);
   Workspace workspace;
   job.feed(workspace, net.roles().world);
   // Results of made-up numbers mean nothing: whoever wants results has to give the values.

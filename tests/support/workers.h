@@ -84,12 +84,15 @@ class Workers {
   }
 
   void prepare(Worker& worker, const NetDef& train) const {
+    worker.session = make_session(worker, train);
+  }
+  std::unique_ptr<Session> make_session(Worker& worker, const NetDef& net) const {
     SessionOptions session{.strict = true};
     session.compile.threads = options_.threads;
     session.compile.serial = options_.serial;
     session.compile.readable.names = options_.readable;
     session.compile.buckets = options_.buckets;
-    worker.session = std::make_unique<Session>(train, worker.workspace, *worker.pool, session);
+    return std::make_unique<Session>(net, worker.workspace, *worker.pool, session);
   }
 
   int size() const { return static_cast<int>(workers_.size()); }

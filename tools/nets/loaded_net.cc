@@ -30,6 +30,23 @@ std::vector<std::string> names_of(const std::vector<graph::Graph>& graphs) {
   return {names.begin(), names.end()};
 }
 
+/// What a net says about its blobs; of a plan, what its nets say about the blobs that they are fed.
+NetRoles roles_of(const NetFile& file) {
+  if (!file.plan) return read_roles(file.net);
+  NetRoles all;
+  for (const NetDef& net : file.plan->network()) {
+    const NetRoles roles = read_roles(net);
+    const auto append = [](auto& to, const auto& from) {
+      to.insert(to.end(), from.begin(), from.end());
+    };
+    append(all.external_shapes, roles.external_shapes);
+    append(all.data, roles.data);
+    append(all.labels, roles.labels);
+    if (!roles.world.empty()) all.world = roles.world;
+  }
+  return all;
+}
+
 /// At most ten names, and how many more there are.
 std::string abbreviate(const std::vector<std::string>& names) {
   constexpr size_t kMost = 10;
@@ -45,7 +62,7 @@ LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
     : flags_(flags),
       given_(parse_named(flags.inputs, "--input")),
       file_(read_net_file(flags.net)),
-      roles_(read_roles(file_.net)) {
+      roles_(roles_of(file_)) {
   if (!flags.device.empty()) {
     const int moved = move_to_cpu(file_);
     if (moved > 0)

@@ -28,6 +28,7 @@ class LoadedNet {
   const NetDef& net() const { return file_.net; }
   /// Null where the file holds a net.
   const PlanDef* plan() const { return file_.plan ? &*file_.plan : nullptr; }
+  /// Of a plan: what all its nets are fed, and the world through which they communicate.
   const NetRoles& roles() const { return roles_; }
   /// Whether any operator reads or writes a blob of that name.
   bool knows(const std::string& blob) const;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/proto/net_io.h"
 #include "core/proto/netron.h"
+#include "net_builders/accumulation.h"
 #include "net_builders/data_parallel.h"
 #include "tools/environment.h"
 #include "tools/text/units.h"
@@ -55,9 +56,13 @@ void TrainJob::set_up() {
   name_ = flags_.nets.name();
   find_checkpoint();
 
-  const int batch = flags_.nets.batch() / ranks_.size();  // of this rank
+  const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
+  const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
   const TrainingOrder order{.seed = flags_.execution.seed,
-                            .cut = {.batch = batch, .rank = ranks_.rank(), .world = ranks_.size()},
+                            .cut = {.batch = batch,
+                                    .rank = ranks_.rank(),
+                                    .world = ranks_.size(),
+                                    .micro_batches = micro_batches},
                             .augmentation = flags_.augmentation};
   data_ = std::make_unique<TrainingData>(data, order,
                                          flags_.test_batch > 0 ? flags_.test_batch : batch);
@@ -74,7 +79,10 @@ void TrainJob::set_up() {
   options.blobs.complete_for_training(read_roles(nets.train));
   const auto& outputs = nets.predict.external_output();
   options.blobs.complete_for_prediction(read_roles(nets.predict), {outputs.begin(), outputs.end()});
-  if (!flags_.trace.empty()) options.session.run.trace = &timeline_.emplace(*pool_).recorder();
+  if (!flags_.trace.empty()) {
+    options.session.run.trace = &timeline_.emplace(*pool_).recorder();
+    options.before_run = [this](Session& session) { timeline_->will_run(session); };
+  }
   training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
   if (!goes_on_ && leads()) save_nets(nets);
 }
@@ -83,7 +91,10 @@ bool TrainJob::make_parallel(TrainingNets& nets) const {
   const bool made = read_roles(nets.train).world_size > 0;
   require_world(nets.train, ranks_.size(), flags_.nets.name().c_str());
   if (ranks_.size() == 1 && !made) return false;
-  if (!made) nets.train = data_parallel(nets.train, ranks_.size());
+  if (!made) {
+    nets.train = data_parallel(nets.train, ranks_.size());
+    if (nets.accumulate) nets.accumulate = data_parallel(*nets.accumulate, ranks_.size());
+  }
   if (read_roles(nets.init).world_size == 0) {
     nets.init = data_parallel_init(nets.init, ranks_.size());
   }
@@ -168,7 +179,16 @@ void TrainJob::tell_how_it_begins() {
 
 void TrainJob::save_nets(const TrainingNets& nets) {
   save_net(nets.init, file("_init_net.pbtxt"));
-  save_net(nets.train, file("_train_net.pbtxt"));
+  // A folder holds one form.
+  const auto train_net = file("_train_net.pbtxt");
+  const auto train_plan = file("_train_plan.pbtxt");
+  if (nets.accumulate) {
+    save(accumulation_plan({.accumulate = *nets.accumulate, .update = nets.train}), train_plan);
+    std::filesystem::remove(train_net);
+  } else {
+    save_net(nets.train, train_net);
+    std::filesystem::remove(train_plan);
+  }
   save_net(nets.predict, file("_predict_net.pbtxt"));
 }
 
@@ -248,7 +268,6 @@ void TrainJob::give_up(const Error& error) {
 }
 
 void TrainJob::step() {
-  if (timeline_) timeline_->will_run(training_->session());
   const auto start = Clock::now();
   const Training::Step step = training_->step();
   const double took = seconds_since(start);

@@ -51,9 +51,10 @@ struct TrainFlags {
 /// A training job with its folder, its log, what it shows, and Ctrl-C. Of several ranks rank 0 does
 /// all that, but for the checkpoints, of which each has its own.
 ///
-/// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt and NAME_predict_net.pbtxt; checkpoints
-/// (see CheckpointFiles); log.jsonl; in the end NAME_trained_init_net.pb, the parameters, and
-/// beside it, so that viewers find the pair, NAME_trained_predict_net.pbtxt.
+/// In the folder: NAME_init_net.pbtxt, NAME_train_net.pbtxt (with gradient accumulation
+/// NAME_train_plan.pbtxt, two nets) and NAME_predict_net.pbtxt; checkpoints (see CheckpointFiles);
+/// log.jsonl; in the end NAME_trained_init_net.pb, the parameters, and beside it, so that viewers
+/// find the pair, NAME_trained_predict_net.pbtxt.
 ///
 /// Goes on from the last checkpoint that all ranks have if it is told to, or if a launcher has
 /// started the job again that wrote it.

@@ -1,22 +1,36 @@
 #include "tools/train/net_source.h"
 
+#include <array>
+#include <optional>
+
 #include <CLI/CLI.hpp>
 
 #include "core/error.h"
 #include "core/net_roles.h"
 #include "core/proto/net_io.h"
+#include "net_builders/accumulation.h"
 #include "tools/help.h"
+#include "tools/nets/net_file.h"
 
 namespace headrace::tools {
 namespace {
 
-constexpr std::string_view kTrainSuffix = "_train_net";
+constexpr std::array<std::string_view, 2> kTrainSuffixes = {"_train_net", "_train_plan"};
+
+/// NAME of a file NAME_train_net.EXT or NAME_train_plan.EXT; nothing for others.
+std::optional<std::string> name_of_job(const std::filesystem::path& train_file) {
+  const std::string stem = train_file.stem().string();
+  for (const std::string_view suffix : kTrainSuffixes) {
+    if (stem.ends_with(suffix)) return stem.substr(0, stem.size() - suffix.size());
+  }
+  return std::nullopt;
+}
 
 /// The file beside NAME_train_net.EXT that plays another part, if it is there.
 std::string sibling(const std::filesystem::path& train_file, const char* part) {
-  const std::string stem = train_file.stem().string();
-  if (!stem.ends_with(kTrainSuffix)) return "";
-  const std::string name = stem.substr(0, stem.size() - kTrainSuffix.size()) + part;
+  const auto job = name_of_job(train_file);
+  if (!job) return "";
+  const std::string name = *job + part;
   for (const char* extension : {".pbtxt", ".pb"}) {
     const auto path = train_file.parent_path() / (name + extension);
     if (std::filesystem::exists(path)) return path.string();
@@ -54,12 +68,13 @@ void NetSource::add_to(CLI::App& flags) {
   recipe_options_ = flags.get_options();
   std::erase_if(recipe_options_, [](const CLI::Option* option) {
     const std::string name = option->get_name();
-    return name == "--help" || name == "--epochs" || name == "--batch";
+    return name == "--help" || name == "--epochs" || name == "--batch" || name == "--accumulate";
   });
   const HelpGroup group(flags, "A net of your own");
   flags
       .add_option("--net", train_file_,
-                  "A training net of your own, instead of MODEL; it carries its recipe")
+                  "A training net of your own, or a plan of --accumulate, instead of MODEL; it "
+                  "carries its recipe")
       ->type_name("FILE")
       ->default_str("");
   flags.add_option("--init", init_file_, "The init net of --net")
@@ -91,6 +106,7 @@ void NetSource::check_flags() const {
 TrainingNets NetSource::make(const DataSet& data) {
   check_flags();
   TrainingNets nets = from_files() ? read() : build(data);
+  if (recipe_.accumulate > 1 && !nets.accumulate) cut_into_micro_batches(nets);
   if (recipe_.input.batch > data.train->size()) {
     throw CLI::ValidationError("--batch", fmt::format("{} is more than the {} training images",
                                                       recipe_.input.batch, data.train->size()));
@@ -109,12 +125,36 @@ TrainingNets NetSource::build(const DataSet& data) {
   match(recipe_.input.classes, data.train->classes(), "--classes");
   const Model model = build_model(recipe_.model, recipe_.input);
   const TrainStep step = make_train_step(recipe_, model.loss, data.train->size());
-  return {.init = step.init_net(), .train = step.train_net(), .predict = step.predict_net()};
+  return {.init = step.init_net(),
+          .train = step.train_net(),
+          .predict = step.predict_net(),
+          .accumulate = std::nullopt};
+}
+
+TrainingNets NetSource::read_training() const {
+  NetFile file = read_net_file(train_file_);
+  require(!file.database, ErrorCode::kUnsupported,
+          "'{}' is an exported model; training takes a training net", train_file_);
+  TrainingNets nets;
+  if (file.plan) {
+    AccumulationNets parts = nets_of_plan(*file.plan);
+    nets.train = std::move(parts.update);
+    nets.accumulate = std::move(parts.accumulate);
+  } else {
+    nets.train = std::move(file.net);
+  }
+  return nets;
+}
+
+void NetSource::cut_into_micro_batches(TrainingNets& nets) const {
+  AccumulationNets cut = accumulate_gradients(nets.train, recipe_.accumulate);
+  nets.init = with_accumulators(nets.init, cut.update);
+  nets.train = std::move(cut.update);
+  nets.accumulate = std::move(cut.accumulate);
 }
 
 TrainingNets NetSource::read() {
-  TrainingNets nets;
-  nets.train = load_net(train_file_);
+  TrainingNets nets = read_training();
   nets.init = load_net(required_file(init_file_, train_file_, "_init_net", "--init"));
   nets.predict =
       load_net(required_file(predict_file_, train_file_, "_predict_net", "--predict-net"));
@@ -126,13 +166,19 @@ TrainingNets NetSource::read() {
     throw CLI::ValidationError("--batch", fmt::format("{} is not the {} that '{}' was made for",
                                                       recipe_.input.batch, batch, train_file_));
   }
+  const int64_t micro_batches = read_roles(nets.train).micro_batches;
+  if (nets.accumulate && flags_->get_option("--accumulate")->count() > 0 &&
+      recipe_.accumulate != micro_batches) {
+    throw CLI::ValidationError(
+        "--accumulate", fmt::format("{} is not the {} that '{}' was made for", recipe_.accumulate,
+                                    micro_batches, train_file_));
+  }
   return nets;
 }
 
 std::string NetSource::name() const {
   if (!from_files()) return recipe_.model;
-  const std::string stem = std::filesystem::path(train_file_).stem().string();
-  return stem.ends_with(kTrainSuffix) ? stem.substr(0, stem.size() - kTrainSuffix.size()) : stem;
+  return name_of_job(train_file_).value_or(std::filesystem::path(train_file_).stem().string());
 }
 
 }  // namespace headrace::tools

@@ -35,6 +35,9 @@ class NetSource {
   bool from_files() const { return !train_file_.empty(); }
   TrainingNets build(const DataSet& data);
   TrainingNets read();
+  /// The training net of a file, or the two of a plan that accumulates gradients.
+  TrainingNets read_training() const;
+  void cut_into_micro_batches(TrainingNets& nets) const;
   void check_flags() const;
 
   Recipe recipe_;

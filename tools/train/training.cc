@@ -88,13 +88,16 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       data_(data),
       options_(std::move(options)),
       roles_(read_roles(nets_.train)),
-      iterations_(static_cast<int64_t>(
-          std::ceil(options_.epochs * static_cast<double>(data.samples) /
-                    (static_cast<double>(data.order.cut.batch) * data.order.cut.world)))),
+      iterations_(
+          static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(data.samples) /
+                                         static_cast<double>(data.order.cut.samples())))),
       pool_(pool),
       session_(nets_.train, workspace_, pool, training_session(options_)),
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
                  evaluation_session(options_), data.test) {
+  if (nets_.accumulate) {
+    accumulate_.emplace(*nets_.accumulate, workspace_, pool, training_session(options_));
+  }
   if (options_.world == nullptr) return;
   comm::put_world(options_.world, workspace_.slot(roles_.world).blob);
   evaluator_.share(options_.world);
@@ -108,8 +111,7 @@ int64_t Training::epochs() const { return static_cast<int64_t>(std::ceil(options
 
 int64_t Training::epochs_due() const {
   if (state_.iteration >= iterations_) return epochs();
-  const int64_t taken = state_.iteration * data_.order.cut.batch * data_.order.cut.world;
-  return taken / data_.samples;
+  return state_.iteration * data_.order.cut.samples() / data_.samples;
 }
 
 bool Training::epoch_ended() const {
@@ -117,14 +119,22 @@ bool Training::epoch_ended() const {
   return epochs_due() > closed;
 }
 
-void Training::feed_iteration() {
-  const Batch& batch = data_.train.take(state_.iteration);
+void Training::feed(int64_t micro_batch) {
+  const Batch& batch =
+      data_.train.take(state_.iteration * data_.order.cut.micro_batches + micro_batch);
   workspace_.feed(options_.blobs.data, batch.images);
   workspace_.feed(options_.blobs.label, batch.labels);
 }
 
+void Training::run(Session& session, int64_t micro_batch) {
+  feed(micro_batch);
+  options_.before_run(session);
+  session.run(
+      static_cast<uint64_t>(state_.iteration * data_.order.cut.micro_batches + micro_batch));
+}
+
 TrainingSetup Training::make_setup() {
-  feed_iteration();
+  feed(0);
   const TrainingOrder& order = data_.order;
   TrainingSetup setup = options_.setup;
   setup["train net"] = fingerprint(nets_.train);
@@ -137,6 +147,11 @@ TrainingSetup Training::make_setup() {
   setup["flip"] = order.augmentation.flip ? "yes" : "no";
   setup["threads"] = std::to_string(pool_.threads());
   setup["plan"] = hex(random_key(session_.plan().to_string()));
+  if (accumulate_) {
+    setup["micro-batches"] = std::to_string(order.cut.micro_batches);
+    setup["accumulate net"] = fingerprint(*nets_.accumulate);
+    setup["accumulate plan"] = hex(random_key(accumulate_->plan().to_string()));
+  }
   return setup;
 }
 
@@ -179,8 +194,9 @@ void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
 }
 
 Training::Step Training::step() {
-  feed_iteration();
-  session_.run(static_cast<uint64_t>(state_.iteration));
+  const int64_t last = data_.order.cut.micro_batches - 1;
+  for (int64_t i = 0; i < last; ++i) run(*accumulate_, i);
+  run(session_, last);
   const NetBlobs& blobs = options_.blobs;
   const Step step{
       .loss = scalar(workspace_, over_all_ranks(blobs.loss, roles_.losses, roles_.mean_losses)),
@@ -244,6 +260,7 @@ std::vector<std::string> Training::state_names() const {
       if (slot != nullptr && slot->blob.is_tensor()) names.insert(name);
     }
   }
+  for (const std::string& name : roles_.accumulators) names.erase(name);  // zero, as at the start
   return {names.begin(), names.end()};
 }
 

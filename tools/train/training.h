@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,9 @@ namespace headrace::tools {
 
 struct TrainingNets {
   NetDef init;
-  NetDef train;
+  NetDef train;  // with micro-batches: the net of the last one, which updates
   NetDef predict;
+  std::optional<NetDef> accumulate;  // the net of all others, see net_builders/accumulation.h
 };
 
 /// Where the samples come from. Made before the pool pins any thread: see Prefetcher.
@@ -41,6 +43,8 @@ struct TrainingOptions {
   /// one alone.
   std::shared_ptr<comm::CommonWorld> world;
   SessionOptions session;
+  /// Called before each run of a session of training.
+  std::function<void(Session&)> before_run = [](Session&) {};
   /// More of what has to be the same on resume: the data set's name, for example.
   TrainingSetup setup;
 };
@@ -86,13 +90,14 @@ class Training {
   NetDef trained_init_net();
   const NetDef& predict_net() const { return nets_.predict; }
 
-  Session& session() { return session_; }
   /// Adds time that has passed in training to state().seconds.
   void spend(double seconds) { state_.seconds += seconds; }
 
  private:
   TrainingSetup make_setup();
-  void feed_iteration();
+  /// What the next iteration has to be fed, of its micro-batches the one of that number.
+  void feed(int64_t micro_batch);
+  void run(Session& session, int64_t micro_batch);
   std::vector<std::string> state_names() const;
   void share_with_prediction();
   void average_statistics();
@@ -108,6 +113,7 @@ class Training {
   Workspace prediction_;  // shares the parameters' buffers while evaluating
   ThreadPool& pool_;
   Session session_;
+  std::optional<Session> accumulate_;  // of all micro-batches but the last
   std::optional<Session> statistics_;  // their means over ranks
   Evaluator evaluator_;
 };
