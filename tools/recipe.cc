@@ -84,7 +84,9 @@ LearningRateSchedule make_schedule(const Recipe& recipe) {
 void add_model_flags(CLI::App& flags, Recipe& recipe) {
   const HelpGroup group(flags, "Model");
   flags.add_option("MODEL", recipe.model, "Name of the model; 'headrace emit --list' lists them");
-  flags.add_option("--batch", recipe.input.batch, "Samples per iteration; has to be given")
+  flags
+      .add_option("--batch", recipe.input.batch,
+                  "Samples per iteration, of all workers; has to be given")
       ->check(whole_number(1))
       ->default_str("");
   flags

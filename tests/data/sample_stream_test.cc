@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kPrime = 1009;  // so that no batch size divides it
 
-/// Samples of one worker for iterations [first, end).
+/// Samples of one worker in batches [first, end): iterations, unless there are micro-batches.
 std::vector<int64_t> samples(const SampleStream& stream, const BatchCut& cut, int64_t first,
                              int64_t end) {
   std::vector<int64_t> indices;
@@ -69,6 +69,30 @@ TEST(SampleStream, AnIterationTakesTheSameSetForAnyNumberOfWorkers) {
         parts.insert(parts.end(), part.begin(), part.end());
       }
       EXPECT_EQ(parts, whole) << world << " workers, iteration " << t;
+    }
+  }
+}
+
+TEST(SampleStream, AnIterationTakesTheSameSetInAnyNumberOfMicroBatches) {
+  const SampleStream stream(kPrime, 4);
+  for (int64_t t : {0, 1, 83, 84, 85, 1000}) {
+    const auto whole = samples(stream, {.batch = 24}, t, t + 1);
+    for (int world : {1, 2, 3, 4}) {
+      for (int micro_batches : {1, 2, 3, 6}) {
+        if (24 % (world * micro_batches) != 0) continue;
+        std::vector<int64_t> parts;
+        for (int rank = 0; rank < world; ++rank) {
+          const BatchCut cut{.batch = 24 / world / micro_batches,
+                             .rank = rank,
+                             .world = world,
+                             .micro_batches = micro_batches};
+          const auto part = samples(stream, cut, t * micro_batches, (t + 1) * micro_batches);
+          parts.insert(parts.end(), part.begin(), part.end());
+        }
+        // Micro-batch a of worker r is what worker r * A + a of as many workers has.
+        EXPECT_EQ(parts, whole) << world << " workers, " << micro_batches << " micro-batches, "
+                                << t;
+      }
     }
   }
 }

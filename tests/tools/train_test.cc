@@ -311,6 +311,38 @@ TEST_F(Train, TakesNetsFromFiles) {
   EXPECT_NE(mixed.err.find("no meaning with --net"), std::string::npos) << mixed.err;
 }
 
+// Two nets in a plan, which trains like the flag that made it, and runs.
+TEST_F(Train, SavesMicroBatchesAsAPlan) {
+  const ProcessResult made = headrace(args("a", {"--accumulate", "4"}));
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const std::string plan = (out("a") / "resnet8_train_plan.pbtxt").string();
+  EXPECT_FALSE(std::filesystem::exists(out("a") / "resnet8_train_net.pbtxt"));
+  const std::vector<std::string> again = {
+      "train",          "--net", plan,        "--data", "fashion-mnist:" + data(),
+      "--epochs",       "2",     "--shift",   "1",      "--flip",
+      "--log-every",    "1",     "--threads", "2",      "-o",
+      out("b").string()};
+  const ProcessResult trained = headrace(again);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  expect_same(out("a") / "checkpoint.safetensors", out("b") / "checkpoint.safetensors");
+  EXPECT_EQ(measured(out("a") / "log.jsonl"), measured(out("b") / "log.jsonl"));
+  const ProcessResult run =
+      headrace({"run", plan, "--init", (out("a") / "resnet8_init_net.pbtxt").string(), "--input",
+                "data=random:4x1x28x28", "--input", "label=random:4", "--output",
+                "iteration=" + out("i.npy").string(), "--iterations", "3"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(std::filesystem::exists(out("i.npy")));
+}
+
+TEST_F(Train, RefusesMicroBatchesThatDoNotDivideTheBatch) {
+  const ProcessResult uneven = headrace(args("a", {"--accumulate", "3"}));
+  EXPECT_EQ(uneven.exit_code, 1);
+  EXPECT_NE(uneven.err.find("1 worker, 3 micro-batches each"), uneven.err.npos) << uneven.err;
+  const ProcessResult none = headrace(args("a", {"--accumulate", "0"}));
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_NE(none.err.find("--accumulate: expected a whole number, at least 1"), none.err.npos);
+}
+
 TEST_F(Train, ShowsProgressOnATerminal) {
   const std::string shown = testing::headrace_on_terminal(args("a"));
   EXPECT_NE(shown.find("\r\033[K"), std::string::npos);

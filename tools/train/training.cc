@@ -22,15 +22,21 @@ std::string fingerprint(const NetDef& net) {
   return hex(random_key(serialize(net, FileFormat::kBinary)));
 }
 
-/// The training session reads its measurements after each step and guards its loss.
-SessionOptions training_session(const TrainingOptions& options) {
+/// The sessions of training guard their loss.
+SessionOptions accumulation_session(const TrainingOptions& options) {
   SessionOptions session = options.session;
-  const NetBlobs& blobs = options.blobs;
-  session.compile.finite.push_back(blobs.loss);
+  session.compile.finite.push_back(options.blobs.loss);
   // What is random differs between ranks, and not from run to run.
   if (options.world != nullptr) {
     session.run.seed += static_cast<uint64_t>(options.world->rank()) * 0x9e3779b97f4a7c15u;
   }
+  return session;
+}
+
+/// What the one that updates has measured is read after each step.
+SessionOptions training_session(const TrainingOptions& options) {
+  SessionOptions session = accumulation_session(options);
+  const NetBlobs& blobs = options.blobs;
   for (const std::string* name : {&blobs.loss, &blobs.accuracy, &blobs.learning_rate}) {
     if (!name->empty()) session.compile.readable.names.push_back(*name);
   }
@@ -96,7 +102,7 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
                  evaluation_session(options_), data.test) {
   if (nets_.accumulate) {
-    accumulate_.emplace(*nets_.accumulate, workspace_, pool, training_session(options_));
+    accumulate_.emplace(*nets_.accumulate, workspace_, pool, accumulation_session(options_));
   }
   if (options_.world == nullptr) return;
   comm::put_world(options_.world, workspace_.slot(roles_.world).blob);
