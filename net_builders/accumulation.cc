@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/net_roles.h"
+#include "core/proto/net.pb.h"
 #include "net_builders/net_edit.h"
 #include "net_builders/net_writer.h"
 #include "net_builders/op_arg.h"
@@ -66,7 +67,7 @@ class Accumulation {
     add_accumulators();
   }
 
-  AccumulationNets nets() const { return {.accumulate = accumulate(), .update = update()}; }
+  PlanDef plan() const { return accumulation_plan(accumulate(), update()); }
 
  private:
   void add_accumulators() {
@@ -154,8 +155,8 @@ class Accumulation {
 
 }  // namespace
 
-AccumulationNets accumulate_gradients(const NetDef& train_net, int micro_batches) {
-  return Accumulation(train_net, micro_batches).nets();
+PlanDef accumulate_gradients(const NetDef& train_net, int micro_batches) {
+  return Accumulation(train_net, micro_batches).plan();
 }
 
 NetDef with_accumulators(const NetDef& init_net, const NetDef& update_net) {
@@ -173,12 +174,11 @@ NetDef with_accumulators(const NetDef& init_net, const NetDef& update_net) {
   return net;
 }
 
-PlanDef accumulation_plan(const AccumulationNets& nets) {
-  const NetRoles roles = read_roles(nets.update);
+PlanDef accumulation_plan(const NetDef& accumulate_net, const NetDef& update_net) {
   PlanDef plan;
-  plan.set_name(nets.update.name() + "_plan");
-  *plan.add_network() = nets.accumulate;
-  *plan.add_network() = nets.update;
+  plan.set_name(update_net.name() + "_plan");
+  *plan.add_network() = accumulate_net;
+  *plan.add_network() = update_net;
   ExecutionStep& iteration = *plan.add_execution_step();
   iteration.set_name("iteration");
   const auto add_step = [&](const char* name, const NetDef& net, int64_t times) {
@@ -187,31 +187,20 @@ PlanDef accumulation_plan(const AccumulationNets& nets) {
     step.add_network(net.name());
     step.set_num_iter(times);
   };
-  add_step("accumulate", nets.accumulate, roles.micro_batches - 1);
-  add_step("update", nets.update, 1);
+  add_step("accumulate", accumulate_net, read_roles(update_net).micro_batches - 1);
+  add_step("update", update_net, 1);
   return plan;
 }
 
-AccumulationNets nets_of_plan(const PlanDef& plan) {
-  AccumulationNets nets;
-  int accumulating = 0;
-  int updating = 0;
-  for (const NetDef& net : plan.network()) {
-    const NetRoles roles = read_roles(net);
-    if (roles.phase == kAccumulatePhase) {
-      nets.accumulate = net;
-      ++accumulating;
-    } else if (roles.micro_batches > 0) {
-      nets.update = net;
-      ++updating;
-    }
-  }
+void require_accumulation(const PlanDef& plan) {
+  const bool is = plan.network_size() == 2 &&
+                  read_roles(plan.network(kAccumulateNet)).phase == kAccumulatePhase &&
+                  read_roles(plan.network(kUpdateNet)).micro_batches > 1;
   require(
-      accumulating == 1 && updating == 1 && plan.network_size() == 2, ErrorCode::kInvalidNet,
-      "plan '{}' is none of gradient accumulation: expected a net that accumulates and one that "
-      "updates, found {} nets, {} and {} of them such",
-      plan.name(), plan.network_size(), accumulating, updating);
-  return nets;
+      is, ErrorCode::kInvalidNet,
+      "plan '{}' is none of gradient accumulation, which is a net that accumulates and one that "
+      "updates; 'headrace emit --accumulate' writes such plans",
+      plan.name());
 }
 
 }  // namespace headrace

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "core/proto/net.pb.h"
-
 namespace headrace {
+
+class NetDef;
+class PlanDef;
 
 // Gradient accumulation: a worker takes its samples of an iteration in micro-batches, one after the
 // other, adds up their gradients, and communicates and updates once. It does what as many workers
@@ -12,14 +13,14 @@ namespace headrace {
 /// NetRoles::phase of the net of all micro-batches but the last.
 inline constexpr const char* kAccumulatePhase = "accumulate";
 
-/// The nets of an iteration.
-struct AccumulationNets {
+/// Where the nets of an iteration stand in its plan.
+enum AccumulationNet : int {
   /// Runs micro_batches - 1 times: forward and backward; the gradients, and the shares of loss and
   /// accuracy, are added to their accumulators.
-  NetDef accumulate;
+  kAccumulateNet = 0,
   /// Runs once, on the last micro-batch: the same, then all that a training net does with a
   /// gradient, on the sums. Empties the accumulators.
-  NetDef update;
+  kUpdateNet = 1,
 };
 
 /// Cuts the iteration of a training net of one worker into micro-batches. Samples per iteration,
@@ -31,15 +32,15 @@ struct AccumulationNets {
 /// Throws kInvalidNet for a net that lacks the roles (parameters, gradients, losses, shapes of its
 /// inputs), kState for one that is data-parallel or cut already, kInvalidArgument for less than two
 /// micro-batches, or where they do not divide the batch.
-AccumulationNets accumulate_gradients(const NetDef& train_net, int micro_batches);
+PlanDef accumulate_gradients(const NetDef& train_net, int micro_batches);
 
-/// The init net, which also makes the accumulators of an `update` net, all zero.
+/// The init net, which also makes the accumulators of an update net, all zero.
 NetDef with_accumulators(const NetDef& init_net, const NetDef& update_net);
 
-/// Both nets with the order in which they run, one iteration per run of the plan.
-PlanDef accumulation_plan(const AccumulationNets& nets);
+/// Both nets with the order in which they run: one iteration per run of the plan.
+PlanDef accumulation_plan(const NetDef& accumulate_net, const NetDef& update_net);
 
-/// The nets of such a plan. Throws kInvalidNet for any other plan.
-AccumulationNets nets_of_plan(const PlanDef& plan);
+/// Throws kInvalidNet for any other plan.
+void require_accumulation(const PlanDef& plan);
 
 }  // namespace headrace

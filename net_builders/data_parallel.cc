@@ -91,6 +91,13 @@ NetDef data_parallel(const NetDef& train_net, int world) {
   return net;
 }
 
+PlanDef data_parallel(const PlanDef& plan, int world) {
+  require_accumulation(plan);
+  PlanDef result = plan;
+  for (NetDef& net : *result.mutable_network()) net = data_parallel(net, world);
+  return result;
+}
+
 NetDef data_parallel_init(const NetDef& init_net, int world) {
   require(world >= 1, ErrorCode::kInvalidArgument, "expected at least one worker, found {}", world);
   NetRoles roles = read_roles(init_net);

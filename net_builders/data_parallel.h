@@ -3,6 +3,7 @@
 namespace headrace {
 
 class NetDef;
+class PlanDef;
 
 // Data parallelism (Goyal et al., 2017, sections 2 to 4): k workers run the same net, each on its
 // own part of the samples of an iteration, and add up their gradients. A transform of the nets that
@@ -22,6 +23,10 @@ class NetDef;
 /// Throws kInvalidNet for a net that lacks the roles (parameters, gradients, losses), kState for
 /// one that is data-parallel already, kInvalidArgument where `world` does not divide the batch.
 NetDef data_parallel(const NetDef& train_net, int world);
+
+/// The same for both nets of gradient accumulation (accumulation.h): a worker communicates once per
+/// iteration, what its micro-batches add up to.
+PlanDef data_parallel(const PlanDef& plan, int world);
 
 /// Makes all workers begin alike: the init net, with a Broadcast of everything that it makes and
 /// that is trained, counted or kept.

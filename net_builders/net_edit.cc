@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/gradient_context.h"
+#include "core/proto/net.pb.h"
 #include "net_builders/op_arg.h"
 
 namespace headrace {
@@ -38,6 +39,8 @@ int root_of(const NetDef& net, const std::string& loss) {
 }
 
 }  // namespace
+
+void Insertions::behind(int position, OperatorDef op) { ops_[position].push_back(std::move(op)); }
 
 void Insertions::apply(NetDef& net) const {
   NetDef old = net;

@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "core/net_roles.h"
-#include "core/proto/net.pb.h"
 
 namespace headrace {
+
+class NetDef;
+class OperatorDef;
 
 // What the transforms of training nets have in common (data_parallel.h, accumulation.h): they cut
 // an iteration into parts, and put operators behind those that are there.
@@ -16,7 +18,7 @@ namespace headrace {
 /// Inserts operators behind those of a net; positions are those of the net as it was.
 class Insertions {
  public:
-  void behind(int position, OperatorDef op) { ops_[position].push_back(std::move(op)); }
+  void behind(int position, OperatorDef op);
   void apply(NetDef& net) const;
 
  private:

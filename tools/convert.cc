@@ -145,14 +145,11 @@ void write_tensors(const Tensors& tensors, const fs::path& to) {
 
 /// Writes the data-parallel form of a training net, of its init net, or of a plan of such nets.
 void convert_for_workers(const ConvertFlags& flags) {
-  const auto for_workers = [&](const NetDef& net) {
-    return read_roles(net).phase == "init" ? data_parallel_init(net, flags.world)
-                                           : data_parallel(net, flags.world);
-  };
-  NetFile file = read_net_file(flags.from);
-  if (!file.plan) return save_net(for_workers(file.net), flags.to);
-  for (NetDef& net : *file.plan->mutable_network()) net = for_workers(net);
-  save(*file.plan, flags.to);
+  const NetFile file = read_net_file(flags.from);
+  if (file.plan) return save(data_parallel(*file.plan, flags.world), flags.to);
+  const bool init = read_roles(file.net).phase == "init";
+  save_net(init ? data_parallel_init(file.net, flags.world) : data_parallel(file.net, flags.world),
+           flags.to);
 }
 
 int convert(const ConvertFlags& flags) {

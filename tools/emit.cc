@@ -93,10 +93,10 @@ NetDef save_nets(const TrainStep& step, int micro_batches, const std::string& pr
     }
     return step.init_net();
   }
-  const AccumulationNets nets = accumulate_gradients(step.train_net(), micro_batches);
-  NetDef init = with_accumulators(step.init_net(), nets.update);
+  const PlanDef plan = accumulate_gradients(step.train_net(), micro_batches);
+  NetDef init = with_accumulators(step.init_net(), plan.network(kUpdateNet));
   save_net(init, prefix + "_init_net.pbtxt");
-  save(accumulation_plan(nets), prefix + "_train_plan.pbtxt");
+  save(plan, prefix + "_train_plan.pbtxt");
   save_net(step.predict_net(), prefix + "_predict_net.pbtxt");
   for (const char* part : {"init_net", "train_plan", "predict_net"}) {
     fmt::print("{}_{}.pbtxt\n", prefix, part);

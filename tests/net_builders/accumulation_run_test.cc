@@ -35,9 +35,9 @@ Result train(const TrainStep& step, int world, int micro_batches) {
   NetDef update = step.train_net();
   NetDef accumulate;
   if (micro_batches > 1) {
-    AccumulationNets nets = accumulate_gradients(update, micro_batches);
-    accumulate = data_parallel(nets.accumulate, world);
-    update = nets.update;
+    const PlanDef plan = accumulate_gradients(update, micro_batches);
+    accumulate = data_parallel(plan.network(kAccumulateNet), world);
+    update = plan.network(kUpdateNet);
     init = with_accumulators(init, update);
   }
   update = data_parallel(update, world);
@@ -128,22 +128,23 @@ TEST(AccumulationRun, ThePlanRunsAnIteration) {
   constexpr int kMicroBatches = 3;
   constexpr int kEach = kSamples / kMicroBatches;
   const TrainStep step = step_of({.normalise = true});
-  const AccumulationNets nets = accumulate_gradients(step.train_net(), kMicroBatches);
-  const NetDef init = with_accumulators(step.init_net(), nets.update);
+  const PlanDef plan = accumulate_gradients(step.train_net(), kMicroBatches);
+  const NetDef& update = plan.network(kUpdateNet);
+  const NetDef init = with_accumulators(step.init_net(), update);
   const auto feed = [](Workspace& workspace) {
     workspace.feed("data", images(0, 0, kEach));
     workspace.feed("label", labels(0, 0, kEach));
   };
-  Trainer by_hand(init, nets.update, {});
-  Session accumulate(nets.accumulate, by_hand.workspace(), by_hand.pool());
-  Trainer by_plan(init, nets.update, {});
-  PlanRunner plan(accumulation_plan(nets), by_plan.workspace(), by_plan.pool());
+  Trainer by_hand(init, update, {});
+  Session accumulate(plan.network(kAccumulateNet), by_hand.workspace(), by_hand.pool());
+  Trainer by_plan(init, update, {});
+  PlanRunner runner(plan, by_plan.workspace(), by_plan.pool());
   feed(by_hand.workspace());
   feed(by_plan.workspace());
   for (int t = 0; t < kSteps; ++t) {
     for (int i = 1; i < kMicroBatches; ++i) accumulate.run();
     by_hand.step();
-    plan.run();
+    runner.run();
     EXPECT_EQ(parameters_of(step, by_plan), parameters_of(step, by_hand));
     EXPECT_EQ(by_plan.workspace().fetch("iteration").item<int64_t>(), t + 1);
   }

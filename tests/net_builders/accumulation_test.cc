@@ -50,7 +50,7 @@ std::string take_sum(const std::string& gradient) {
 }
 
 TEST(Accumulation, AddsUpEveryGradientAndChangesNothingElse) {
-  const NetDef net = accumulate_gradients(one_worker(), 4).accumulate;
+  const NetDef net = accumulate_gradients(one_worker(), 4).network(kAccumulateNet);
   const NetRoles roles = read_roles(one_worker());
   std::set<std::string> allowed(roles.statistics.begin(), roles.statistics.end());
   for (const std::string& gradient : roles.gradients) {
@@ -70,7 +70,7 @@ TEST(Accumulation, AddsUpEveryGradientAndChangesNothingElse) {
 }
 
 TEST(Accumulation, TheUpdateSeesTheSumOfAllMicroBatches) {
-  const NetDef net = accumulate_gradients(one_worker(), 4).update;
+  const NetDef net = accumulate_gradients(one_worker(), 4).network(kUpdateNet);
   for (const std::string& gradient : read_roles(net).gradients) {
     const int sum = position_of(net, take_sum(gradient));
     EXPECT_LT(sum, position_of(net, "ConstantFill -> " + gradient + "_sum"));
@@ -83,11 +83,11 @@ TEST(Accumulation, TheUpdateSeesTheSumOfAllMicroBatches) {
 }
 
 TEST(Accumulation, OneSumOverMicroBatchesIsCommunicated) {
-  const AccumulationNets nets = accumulate_gradients(one_worker(), 2);
-  const NetDef accumulate = data_parallel(nets.accumulate, 2);
+  const PlanDef plan = data_parallel(accumulate_gradients(one_worker(), 2), 2);
+  const NetDef& accumulate = plan.network(kAccumulateNet);
   for (const OperatorDef& op : accumulate.op()) EXPECT_NE(op.type(), "Allreduce");
   EXPECT_THAT(accumulate.external_input(), Not(Contains("common_world")));
-  const NetDef update = data_parallel(nets.update, 2);
+  const NetDef& update = plan.network(kUpdateNet);
   std::multiset<std::string> summed;
   for (const OperatorDef& op : update.op()) {
     if (op.type() == "Allreduce") summed.insert(op.output(0));
@@ -104,8 +104,8 @@ TEST(Accumulation, OneSumOverMicroBatchesIsCommunicated) {
 
 // Remark 3 of Goyal et al. (2017): the loss is divided by all parts of an iteration at once.
 TEST(Accumulation, TheLossIsDividedByWorkersTimesMicroBatches) {
-  const AccumulationNets nets = accumulate_gradients(one_worker(), 4);
-  for (const NetDef& net : {data_parallel(nets.accumulate, 2), data_parallel(nets.update, 2)}) {
+  const PlanDef plan = data_parallel(accumulate_gradients(one_worker(), 4), 2);
+  for (const NetDef& net : plan.network()) {
     std::vector<std::string> scaled;
     for (const OperatorDef& op : net.op()) {
       if (op.type() != "Scale") continue;
@@ -118,16 +118,16 @@ TEST(Accumulation, TheLossIsDividedByWorkersTimesMicroBatches) {
 }
 
 TEST(Accumulation, TheRecipeStaysThatOfTheWholeBatch) {
-  const AccumulationNets nets = accumulate_gradients(one_worker(), 4);
-  const NetRoles roles = read_roles(nets.update);
+  const PlanDef plan = accumulate_gradients(one_worker(), 4);
+  const NetRoles roles = read_roles(plan.network(kUpdateNet));
   EXPECT_EQ(roles.batch_size, kBatch);
   EXPECT_EQ(roles.micro_batches, 4);
   const auto rate = [](const NetDef& net) {
     const auto op = std::ranges::find(net.op(), "LearningRate", &OperatorDef::type);
     return op->ShortDebugString();
   };
-  EXPECT_EQ(rate(nets.update), rate(one_worker()));
-  for (const NetDef& net : {nets.accumulate, nets.update}) {
+  EXPECT_EQ(rate(plan.network(kUpdateNet)), rate(one_worker()));
+  for (const NetDef& net : plan.network()) {
     for (const auto& [blob, desc] : read_roles(net).external_shapes) {
       if (blob == "data" || blob == "label") {
         EXPECT_EQ(desc.shape[0], kBatch / 4) << blob;
@@ -137,19 +137,16 @@ TEST(Accumulation, TheRecipeStaysThatOfTheWholeBatch) {
 }
 
 TEST(Accumulation, ThePlanHoldsBothNets) {
-  const AccumulationNets nets = accumulate_gradients(one_worker(), 4);
-  const PlanDef plan = accumulation_plan(nets);
-  const AccumulationNets again = nets_of_plan(plan);
-  EXPECT_EQ(again.accumulate.SerializeAsString(), nets.accumulate.SerializeAsString());
-  EXPECT_EQ(again.update.SerializeAsString(), nets.update.SerializeAsString());
+  const PlanDef plan = accumulate_gradients(one_worker(), 4);
+  require_accumulation(plan);
   const auto& steps = plan.execution_step(0).substep();
   ASSERT_EQ(steps.size(), 2);
-  EXPECT_EQ(steps[0].network(0), nets.accumulate.name());
+  EXPECT_EQ(steps[0].network(0), plan.network(kAccumulateNet).name());
   EXPECT_EQ(steps[0].num_iter(), 3);
-  EXPECT_EQ(steps[1].network(0), nets.update.name());
+  EXPECT_EQ(steps[1].network(0), plan.network(kUpdateNet).name());
   EXPECT_EQ(steps[1].num_iter(), 1);
   for (const NetDef& net : plan.network()) graph::build_graph(net, {.strict = true});
-  const NetDef init = with_accumulators(residual().init_net(), nets.update);
+  const NetDef init = with_accumulators(residual().init_net(), plan.network(kUpdateNet));
   graph::build_graph(data_parallel_init(init, 2), {.strict = true});
 }
 
@@ -161,13 +158,13 @@ TEST(Accumulation, RefusesWhatItCannotDo) {
   }
   expect_error(ErrorCode::kInvalidArgument, "1 worker, 3 micro-batches each",
                [] { accumulate_gradients(one_worker(), 3); });
-  const AccumulationNets nets = accumulate_gradients(one_worker(), 4);
+  const PlanDef cut = accumulate_gradients(one_worker(), 4);
   expect_error(ErrorCode::kInvalidArgument, "4 workers, 4 micro-batches each",
-               [&] { data_parallel(nets.update, 4); });
+               [&] { data_parallel(cut, 4); });
   expect_error(ErrorCode::kState, "accumulation comes first",
                [] { accumulate_gradients(data_parallel(one_worker(), 2), 2); });
   expect_error(ErrorCode::kState, "4 micro-batches already",
-               [&] { accumulate_gradients(nets.update, 2); });
+               [&] { accumulate_gradients(cut.network(kUpdateNet), 2); });
   NetDef bare = one_worker();
   bare.clear_arg();
   expect_error(ErrorCode::kInvalidNet, "parameters", [&] { accumulate_gradients(bare, 2); });
@@ -181,7 +178,7 @@ TEST(Accumulation, RefusesWhatItCannotDo) {
   PlanDef plan;
   *plan.add_network() = one_worker();
   expect_error(ErrorCode::kInvalidNet, "none of gradient accumulation",
-               [&] { nets_of_plan(plan); });
+               [&] { data_parallel(plan, 2); });
 }
 
 }  // namespace

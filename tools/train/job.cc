@@ -183,7 +183,7 @@ void TrainJob::save_nets(const TrainingNets& nets) {
   const auto train_net = file("_train_net.pbtxt");
   const auto train_plan = file("_train_plan.pbtxt");
   if (nets.accumulate) {
-    save(accumulation_plan({.accumulate = *nets.accumulate, .update = nets.train}), train_plan);
+    headrace::save(accumulation_plan(*nets.accumulate, nets.train), train_plan);
     std::filesystem::remove(train_net);
   } else {
     save_net(nets.train, train_net);

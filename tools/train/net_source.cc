@@ -137,9 +137,9 @@ TrainingNets NetSource::read_training() const {
           "'{}' is an exported model; training takes a training net", train_file_);
   TrainingNets nets;
   if (file.plan) {
-    AccumulationNets parts = nets_of_plan(*file.plan);
-    nets.train = std::move(parts.update);
-    nets.accumulate = std::move(parts.accumulate);
+    require_accumulation(*file.plan);
+    nets.train = file.plan->network(kUpdateNet);
+    nets.accumulate = file.plan->network(kAccumulateNet);
   } else {
     nets.train = std::move(file.net);
   }
@@ -147,10 +147,10 @@ TrainingNets NetSource::read_training() const {
 }
 
 void NetSource::cut_into_micro_batches(TrainingNets& nets) const {
-  AccumulationNets cut = accumulate_gradients(nets.train, recipe_.accumulate);
-  nets.init = with_accumulators(nets.init, cut.update);
-  nets.train = std::move(cut.update);
-  nets.accumulate = std::move(cut.accumulate);
+  const PlanDef cut = accumulate_gradients(nets.train, recipe_.accumulate);
+  nets.train = cut.network(kUpdateNet);
+  nets.accumulate = cut.network(kAccumulateNet);
+  nets.init = with_accumulators(nets.init, nets.train);
 }
 
 TrainingNets NetSource::read() {
