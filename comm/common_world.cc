@@ -60,16 +60,9 @@ std::vector<std::string> gather_texts(Group& group, const std::string& mine, con
   return texts;
 }
 
-/// The built-in costs of a transport. All ranks know alike whether they are on one host.
-std::string table_of(const Transport& transport) {
-  const bool loopback = transport.name() == "tcp" && transport.ranks_on_host() == transport.size();
-  return loopback ? "tcp-loopback" : std::string(transport.name());
-}
-
 }  // namespace
 
-CommonWorld::CommonWorld(std::shared_ptr<Group> group)
-    : group_(std::move(group)), table_(built_in_table(table_of(group_->transport()))) {}
+CommonWorld::CommonWorld(std::shared_ptr<Group> group) : group_(std::move(group)) {}
 
 std::string CommonWorld::describe() const {
   return fmt::format("{} rank{} over {}", size(), size() == 1 ? "" : "s",
@@ -80,7 +73,7 @@ CollectiveChoice CommonWorld::choose(std::string_view op_type, size_t count,
                                      size_t element_bytes) const {
   return plan_collective(op_type, count, element_bytes,
                          {.size = size(), .ranks_per_host = group_->options().ranks_per_host},
-                         table_);
+                         *group_->options().costs);
 }
 
 void CommonWorld::agree(const std::string& what, const std::string& text) {

@@ -42,7 +42,6 @@ class CommonWorld final : public Communicator {
   uint64_t ticket_of(const CollectivePlace& place);
 
   std::shared_ptr<Group> group_;
-  CostTable table_;
   std::mutex mutex_;
   uint64_t first_ticket_ = 0;
   int tickets_left_ = 0;  // of those reserved for the run

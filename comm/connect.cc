@@ -11,15 +11,14 @@ namespace {
 
 /// What a collective costs is rank 0's word, so that all ranks choose alike.
 GroupOptions with_costs(GroupOptions options, const MeshOptions& mesh, Store& store) {
-  if (options.choose || mesh.size == 1) return options;
+  if (options.choose || options.costs || mesh.size == 1) return options;
   if (mesh.rank == 0) {
     const auto path = environment_variable("HEADRACE_COSTS");
     store.set("costs", path ? to_json(read_table(*path)) : "");
   }
   const std::string text = store.get("costs", deadline_in(mesh.timeout));
   if (text.empty()) return options;
-  options.choose =
-      chooser(table_from_json(text, "rank 0's table of costs"), options.ranks_per_host);
+  options.costs = table_from_json(text, "rank 0's table of costs");
   return options;
 }
 

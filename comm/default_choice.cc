@@ -7,11 +7,11 @@
 namespace headrace::comm {
 
 GroupOptions with_choice(GroupOptions options, const Transport& transport) {
-  if (options.choose) return options;
   const bool one_host = transport.ranks_on_host() == transport.size();
   std::string table(transport.name());
   if (table == "tcp" && one_host) table = "tcp-loopback";
-  options.choose = chooser(built_in_table(table), options.ranks_per_host);
+  if (!options.costs) options.costs = built_in_table(table);
+  if (!options.choose) options.choose = chooser(*options.costs, options.ranks_per_host);
   return options;
 }
 

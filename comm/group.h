@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/collective.h"
+#include "comm/cost.h"
 #include "comm/program.h"
 #include "comm/transport/transport.h"
 #include "core/completion.h"
@@ -26,8 +28,10 @@ struct GroupOptions {
   /// what kTwoLevel is built on. 1: not known.
   int ranks_per_host = 1;
   /// Chooses where a Collective leaves it open. A pure function, the same on all ranks. Empty: by
-  /// the table that comes with the transport (cost.h).
+  /// `costs`.
   std::function<Choice(const Collective&, int size)> choose;
+  /// What things cost, the same on all ranks. Nothing: the table that comes with the transport.
+  std::optional<CostTable> costs;
   /// Where the last collectives are written when the group fails: a folder, which gets the file
   /// "headrace-rank<R>-collectives.json". Empty: nowhere.
   std::filesystem::path flight_folder;

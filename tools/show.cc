@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "comm/cost.h"
+#include "comm/launch_environment.h"
 #include "comm/planned_world.h"
 #include "core/atomic_file.h"
 #include "core/proto/net_io.h"
@@ -67,7 +69,9 @@ View view_graph(const ShowFlags& flags) {
 graph::Worlds planned_worlds(const graph::Graph& graph, const NetRoles& roles, int size) {
   if (size == 0) size = static_cast<int>(roles.world_size);
   if (size == 0) return {};
-  const auto world = std::make_shared<comm::PlannedWorld>(size);
+  const auto costs = comm::environment_variable("HEADRACE_COSTS");
+  const auto world = std::make_shared<comm::PlannedWorld>(
+      size, costs ? comm::read_table(*costs) : comm::built_in_table("tcp"));
   graph::Worlds worlds;
   for (const graph::Op& op : graph.ops) {
     if (!op.schema->is_collective()) continue;

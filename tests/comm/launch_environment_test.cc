@@ -102,6 +102,22 @@ TEST(LaunchEnvironments, HeadraceLaunch) {
             "meet at tcp:10.0.0.1:2000 (HEADRACE_STORE)");
 }
 
+// Ranks have to think alike about that: where the launcher does not say how many there are on a
+// host, the last one may well be alone.
+TEST(LaunchEnvironments, OneHostIsWhatTheLauncherSays) {
+  EXPECT_TRUE(detect(kOpenMpi).one_host);
+  EXPECT_FALSE(detect(kTorchrun).one_host);
+  EXPECT_FALSE(detect(kSlurm).one_host);
+  auto slurm = kSlurm;
+  slurm["SLURM_NODEID"] = "0";
+  slurm["SLURM_STEP_TASKS_PER_NODE"] = "11";
+  EXPECT_TRUE(detect(slurm).one_host);
+  const auto last =
+      detect({{"FLUX_TASK_RANK", "1"}, {"FLUX_JOB_SIZE", "2"}, {"FLUX_TASK_LOCAL_ID", "1"}});
+  expect_ranks(last, 1, 2, 1, 2);
+  EXPECT_FALSE(last.one_host);
+}
+
 TEST(LaunchEnvironments, Torchrun) {
   auto found = detect(kTorchrun);
   expect_ranks(found, 5, 8, 1, 4);
