@@ -235,8 +235,9 @@ TEST(Processes, StrangersDisturbNobody) {
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome.status, -1) << outcome.error;
 }
 
-// With the real secret, only what it says after the hello is wrong.
-TEST(Processes, GarbageOnAConnectionOfTheGroupIsFound) {
+/// What rank 0 reports whose only peer has the real secret, and then does this to its lane, and
+/// lives on.
+Processes::Outcome beside(const std::function<void(Descriptor& lane)>& act) {
   const TempFolder folder;
   Processes processes;
   processes.start(2, [&](int rank) {
@@ -245,31 +246,24 @@ TEST(Processes, GarbageOnAConnectionOfTheGroupIsFound) {
     MeshOptions options = member(1, 2);
     options.channels = 2;
     Mesh mesh = connect_mesh(options, *store);
-    std::string garbage(200, 'x');
-    send_all(mesh.sockets[0][1], garbage, deadline_in(5), "rank 0");
+    act(mesh.sockets[0][1]);
     std::this_thread::sleep_for(std::chrono::seconds(5));
   });
-  const auto outcomes = processes.wait(kLimit, {1});
-  EXPECT_EQ(outcomes[0].status, 1);
-  EXPECT_THAT(outcomes[0].error, HasSubstr("no header of headrace"));
+  return processes.wait(kLimit, {1})[0];
+}
+
+TEST(Processes, GarbageOnAConnectionOfTheGroupIsFound) {
+  const auto outcome = beside(
+      [](Descriptor& lane) { send_all(lane, std::string(200, 'x'), deadline_in(5), "rank 0"); });
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.error, HasSubstr("no header of headrace"));
 }
 
 TEST(Processes, AConnectionThatIsClosedUnderAGroupIsReported) {
-  const TempFolder folder;
-  Processes processes;
-  processes.start(2, [&](int rank) {
-    if (rank == 0) return train_member(folder, member(0, 2), {.concurrent = 1});
-    const auto store = open_file_store(folder.path());
-    MeshOptions options = member(1, 2);
-    options.channels = 2;
-    Mesh mesh = connect_mesh(options, *store);
-    mesh.sockets[0][1].reset();  // the lane; the process lives on
-    std::this_thread::sleep_for(std::chrono::seconds(5));
-  });
-  const auto outcomes = processes.wait(kLimit, {1});
-  EXPECT_EQ(outcomes[0].status, 1);
-  EXPECT_LT(outcomes[0].seconds, 3);
-  EXPECT_THAT(outcomes[0].error, HasSubstr("rank 1"));
+  const auto outcome = beside([](Descriptor& lane) { lane.reset(); });
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_LT(outcome.seconds, 3);
+  EXPECT_THAT(outcome.error, HasSubstr("rank 1"));
 }
 
 TEST(Processes, MoreRanksThanOpenFilesAreRefusedAtOnce) {

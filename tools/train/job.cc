@@ -150,6 +150,13 @@ void TrainJob::find_checkpoint() {
             "there is nothing to resume: '{}' does not exist. Without --resume training begins "
             "anew",
             files_.last().native());
+    // Where more ranks resume than there were, none of their files is missing.
+    const std::string world =
+        found.last ? found.last->state.setup["world"] : std::to_string(ranks_.size());
+    require(world == std::to_string(ranks_.size()), ErrorCode::kState,
+            "'{}' is the checkpoint of a job of {} ranks, and this one has {}: resume it with as "
+            "many, headrace launch -n {}",
+            files_.last().native(), world, ranks_.size(), world);
     const CheckpointFiles missing(folder_, static_cast<int>(common.lacking.front()));
     fail(ErrorCode::kNotFound,
          "there is nothing that all ranks could resume: {}; '{}' does not exist. Put it back, or "
@@ -227,8 +234,9 @@ std::optional<TrainReport> TrainJob::run() {
     if (train()) return finish();
     stop();
     return std::nullopt;
-  } catch (const Error& error) {
+  } catch (Error& error) {
     give_up(error);
+    if (ranks_.size() > 1) error.on_rank(ranks_.rank());
     throw;
   }
 }
