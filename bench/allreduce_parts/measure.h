@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/group.h"
+#include "bench/allreduce_parts/contender.h"
 
 namespace headrace::bench {
 
@@ -22,12 +22,11 @@ struct MeasureOptions {
   std::vector<size_t> sizes;  // bytes
   double seconds = 0.5;       // per size
   size_t most_calls = 20000;
-  std::string algorithm;  // empty: as the group chooses
-  size_t segment = 0;     // elements
 };
 
 /// Sums float32 vectors in place, one size after the other. Each call begins with fresh operands,
-/// and its result is compared with the exact sum; neither is timed. All ranks call it.
-std::vector<Measured> measure(comm::Group& group, const MeasureOptions& options);
+/// and its result is compared with the exact sum; neither is timed. Before long vectors ranks wait
+/// for each other, because those that share a core would be timed making each other's operands.
+std::vector<Measured> measure(Contender& contender, const MeasureOptions& options);
 
 }  // namespace headrace::bench
