@@ -26,19 +26,21 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// Sends `bytes` and receives as many, both as the socket lets it.
+/// Sends `bytes` and receives as many. Neither gets far ahead of the other, so that what is on its
+/// way stays in the cache; without that, long exchanges take twice as long.
 void exchange(int socket, const std::vector<char>& out, std::vector<char>& in) {
+  constexpr size_t kPiece = size_t{256} * 1024;
   size_t sent = 0;
   size_t received = 0;
   while (sent < out.size() || received < in.size()) {
-    if (sent < out.size()) {
+    if (const size_t until = std::min(out.size(), received + 2 * kPiece); sent < until) {
       const ssize_t n =
-          ::send(socket, out.data() + sent, out.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+          ::send(socket, out.data() + sent, until - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n > 0) sent += static_cast<size_t>(n);
     }
     if (received < in.size()) {
-      const ssize_t n = ::recv(socket, in.data() + received,
-                               std::min(in.size() - received, size_t{256} * 1024), MSG_DONTWAIT);
+      const ssize_t n = ::recv(socket, in.data() + received, std::min(in.size() - received, kPiece),
+                               MSG_DONTWAIT);
       require(n != 0, ErrorCode::kUnavailable, "the other end of the bare socket has gone");
       if (n > 0) received += static_cast<size_t>(n);
     }

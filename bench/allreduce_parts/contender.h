@@ -23,4 +23,9 @@ class Contender {
   virtual double sum(double value) = 0;
 };
 
+/// The number that rank 0 has, for all.
+inline double agree(Contender& contender, double value) {
+  return contender.sum(contender.rank() == 0 ? value : 0);
+}
+
 }  // namespace headrace::bench

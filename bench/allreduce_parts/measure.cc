@@ -32,11 +32,6 @@ float operand(int rank, size_t i) {
   return static_cast<float>((i * 5 + static_cast<size_t>(rank) * 3) % 17);
 }
 
-/// The number that rank 0 has, for all.
-double agree(Contender& contender, double value) {
-  return contender.sum(contender.rank() == 0 ? value : 0);
-}
-
 Measured measure_size(Contender& contender, size_t bytes, const MeasureOptions& options) {
   const size_t count = bytes / sizeof(float);
   std::vector<float> source(count), expected(count), data(count);
