@@ -95,9 +95,9 @@ class Group::Impl final : public TransportListener {
   void start(const Collective& given, Completion done) {
     validate(given, transport_->size());
     std::exception_ptr failed;
+    const auto now = Clock::now();
     {
-      std::unique_lock lock(mutex_);
-      const auto now = Clock::now();
+      const std::lock_guard lock(mutex_);
       TicketQueue::Entry entry{.collective = given, .done = done, .since = now};
       entry.program = programs_.get(entry.collective);
       if (failure_) {
@@ -108,12 +108,13 @@ class Group::Impl final : public TransportListener {
         const uint64_t ticket = queue_.put(std::move(entry));
         recorder_.submitted(collective, ticket, now);
         ++unfinished_;
+        ++queued_;
       }
     }
     if (failed) return done(failed);
     again_.store(true);
     bool more = false;
-    drive(kFewRounds, &more);
+    drive(kFewRounds, &more, now);
     if (busy()) hand_over(more);
   }
 
@@ -133,13 +134,15 @@ class Group::Impl final : public TransportListener {
   }
 
   /// Moves messages, unless another thread does. True if anything moved.
-  /// After so many rounds it stops, and says in `more` whether there is more to be moved.
-  bool drive(int rounds = std::numeric_limits<int>::max(), bool* more = nullptr) {
+  /// After so many rounds it stops, and says in `more` whether there is more to be moved. `now`
+  /// spares looking at the clock, where the caller has just done so.
+  bool drive(int rounds = std::numeric_limits<int>::max(), bool* more = nullptr,
+             std::optional<Clock::time_point> now = {}) {
     bool moved = false;
     while (!driving_.exchange(true)) {
-      again_.store(false);
+      if (again_.load()) again_.store(false);  // a store that others see at once is not free
       Finished finished;
-      moved |= work(finished, rounds, more);
+      moved |= work(finished, rounds, more, now);
       driving_.store(false);
       finished.report();
       if (dump_.exchange(false)) dump();
@@ -221,7 +224,8 @@ class Group::Impl final : public TransportListener {
   };
 
   /// Starts what may be started.
-  void admit() {
+  void admit(std::optional<Clock::time_point> given) {
+    if (queued_.load() == 0) return;  // every round of whoever waits comes along here
     const std::lock_guard lock(mutex_);
     while (!failure_) {
       TicketQueue::Entry* entry = queue_.front();
@@ -232,13 +236,14 @@ class Group::Impl final : public TransportListener {
       slot.ticket = ticket;
       slot.collective = entry->collective;
       slot.done = entry->done;
-      const auto now = Clock::now();
+      const auto now = given ? *given : Clock::now();
       slot.deadline = now + seconds(timeout_of(slot.collective));
       recorder_.started(ticket, entry->program->steps.size(), now);
       const int lanes = transport_->lanes() / static_cast<int>(slots_.size());
       slot.progress.begin(entry->program, slot.collective, static_cast<uint32_t>(ticket),
                           static_cast<int>(ticket % slots_.size()) * lanes, lanes);
       queue_.pop();
+      --queued_;
     }
   }
 
@@ -248,7 +253,7 @@ class Group::Impl final : public TransportListener {
 
   /// Runs the collectives under way until nothing moves, one ends, or for `rounds`. True if
   /// anything moved.
-  bool work(Finished& finished, int rounds, bool* more) {
+  bool work(Finished& finished, int rounds, bool* more, std::optional<Clock::time_point> now) {
     bool any = false;
     if (more != nullptr) *more = false;
     for (int round = 0; round < rounds; ++round) {
@@ -256,7 +261,7 @@ class Group::Impl final : public TransportListener {
         end_all(finished);
         return true;
       }
-      admit();
+      admit(now);
       bool moved = false;
       for (Slot& slot : slots_) {
         if (!slot.active) continue;
@@ -301,6 +306,7 @@ class Group::Impl final : public TransportListener {
                                                  describe(entry.collective), failure_->reason)));
       recorder_.ended(entry.collective.ticket, 0, true);
       --unfinished_;
+      --queued_;
     });
   }
 
@@ -463,6 +469,7 @@ class Group::Impl final : public TransportListener {
 
   std::atomic<bool> failing_{false};
   std::atomic<int> unfinished_{0};
+  std::atomic<int> queued_{0};   // of these, in queue_
   std::atomic<int> waiting_{0};  // threads in run()
 
   std::atomic<bool> driving_{false};

@@ -4,7 +4,7 @@
 #   tools/setup.sh           all that building, testing and the quickstart need
 #   tools/setup.sh --tsan    also oneTBB for the preset "tsan"
 #   tools/setup.sh --cuda    also a CUDA toolkit, where there is none
-#   tools/setup.sh --bench   also the frameworks that benchmarks compare with
+#   tools/setup.sh --bench   also the frameworks and collectives that benchmarks compare with
 #
 # Debian packages go into the system (root, or sudo without a password); everything else goes into
 # .deps/ of this checkout, or into $HEADRACE_DEPS where that is set.
@@ -50,5 +50,9 @@ exec 9>"$deps/.lock"
 flock 9
 install_packages "$root/tools/setup/packages.txt"
 install_onednn
-for extra in "${extras[@]}"; do "install_$extra"; done
+for extra in "${extras[@]}"; do
+  packages=$root/tools/setup/${extra}_packages.txt
+  [[ ! -f $packages ]] || install_packages "$packages"
+  "install_$extra"
+done
 say "everything is in place"
