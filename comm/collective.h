@@ -34,7 +34,8 @@ enum class Algorithm : uint8_t {
   kRecursiveDoubling,  // whole vectors; allreduce only
   kTree,               // binomial, whole vectors; broadcast and reduce only
   kChain,              // segment by segment along all ranks; broadcast and reduce only
-  kDirect,             // gather, scatter, all-to-all, barrier: there is only this one
+  kDirect,  // between two ranks in turn; gather, scatter, all-to-all and barrier have only this
+            // one; an allreduce goes to rank 0 and comes from there
 };
 
 std::string_view name_of(Kind kind);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "comm/default_choice.h"
 #include "comm/planned_world.h"
 #include "comm/text_difference.h"
 #include "core/blob.h"
@@ -72,7 +73,7 @@ std::string CommonWorld::describe() const {
 CollectiveChoice CommonWorld::choose(std::string_view op_type, size_t count,
                                      size_t element_bytes) const {
   return plan_collective(op_type, count, element_bytes,
-                         {.size = size(), .ranks_per_host = group_->options().ranks_per_host},
+                         layout_of(group_->transport(), group_->options().ranks_per_host),
                          *group_->options().costs);
 }
 

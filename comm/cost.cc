@@ -15,6 +15,8 @@ namespace headrace::comm {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr double kEqual = 1.025;  // closer together than predictions are right
+constexpr double kTurn = 0.5e-6;  // what it takes the system to let another rank run
 
 bool is_power(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
 int lg(int p) { return std::bit_width(static_cast<unsigned>(p)) - 1; }
@@ -96,8 +98,36 @@ double binary_blocks(Sum sum, int p, double bytes) {
   return sum.seconds();
 }
 
+/// The costs where ranks share cores.
+CostTable in_turns(CostTable table, double ranks_per_core) {
+  if (ranks_per_core <= 1) return table;
+  for (Cost* cost : {&table.within, &table.between}) {
+    cost->alpha = (cost->alpha + kTurn) * ranks_per_core;
+    cost->beta *= ranks_per_core;
+    cost->gamma *= ranks_per_core;
+  }
+  return table;
+}
+
+/// Everything goes to rank 0 and comes from it. Where ranks share cores, it takes two turns of all
+/// of them, and what rank 0 does with messages that are there already: an eighth of alpha each.
+double star(const Layout& layout, double bytes, const CostTable& table) {
+  const int p = layout.size;
+  if (layout.ranks_per_core <= 1 || p == 1) {
+    Sum sum(layout, kNever, table);
+    sum.steps(p - 1, bytes, layout.ranks_per_host, true);
+    sum.steps(p - 1, bytes, layout.ranks_per_host, false);
+    return sum.seconds();
+  }
+  const Cost& cost = table.within;
+  return 2 * in_turns(table, layout.ranks_per_core).within.alpha +
+         (p - 1) * (cost.alpha / 4 + (2 * cost.beta + cost.gamma) * bytes);
+}
+
 double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double segment,
-                 const CostTable& table) {
+                 const CostTable& given) {
+  if (algorithm == Algorithm::kDirect) return star(layout, bytes, given);
+  const CostTable table = in_turns(given, layout.ranks_per_core);
   const int p = layout.size;
   const int q = 1 << lg(p);
   const int g = layout.ranks_per_host;
@@ -200,7 +230,8 @@ const std::vector<Algorithm>& candidates(Kind kind) {
   using enum Algorithm;
   // Where two cost the same the first is taken: simple ones stand in front.
   static const std::vector<Algorithm> for_allreduce = {
-      kRecursiveDoubling, kHalvingDoubling, kRing, kMixedRadix, kFold, kBinaryBlocks, kTwoLevel};
+      kRecursiveDoubling, kHalvingDoubling, kRing,  kMixedRadix, kFold,
+      kBinaryBlocks,      kTwoLevel,        kDirect};
   static const std::vector<Algorithm> for_halves = {kHalvingDoubling, kRing};
   static const std::vector<Algorithm> for_rooted = {kTree, kChain};
   static const std::vector<Algorithm> for_others = {kDirect};
@@ -258,6 +289,15 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
     if (one.seconds < kNever) best.push_back(one);
   }
   std::ranges::stable_sort(best, {}, &Candidate::seconds);
+  // Between ranks of one host a reduction is hidden behind the next message less well than this
+  // says: the same cores do both.
+  if (layout.ranks_per_host == layout.size) {
+    const auto equal = std::ranges::find_if(best, [&](const Candidate& candidate) {
+      return candidate.algorithm == Algorithm::kHalvingDoubling &&
+             candidate.seconds < kEqual * best.front().seconds;
+    });
+    if (equal != best.end()) std::rotate(best.begin(), equal, equal + 1);
+  }
   ReasonedChoice result;
   const Candidate& first = best.front();
   result.choice = {.algorithm = first.algorithm,
@@ -273,12 +313,15 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   return result;
 }
 
-std::function<Choice(const Collective&, int)> chooser(CostTable table, int ranks_per_host) {
-  return [table = std::move(table), ranks_per_host](const Collective& collective, int size) {
+std::function<Choice(const Collective&, int)> chooser(CostTable table, int ranks_per_host,
+                                                      double ranks_per_core) {
+  return [table = std::move(table), ranks_per_host, ranks_per_core](const Collective& collective,
+                                                                    int size) {
     const DType on_wire = collective.wire == DType::kUndefined ? collective.dtype : collective.wire;
     const int per_host = size % ranks_per_host == 0 ? ranks_per_host : 1;
-    return choose(collective.kind, {.size = size, .ranks_per_host = per_host}, collective.count,
-                  size_of(on_wire), table)
+    return choose(collective.kind,
+                  {.size = size, .ranks_per_host = per_host, .ranks_per_core = ranks_per_core},
+                  collective.count, size_of(on_wire), table)
         .choice;
   };
 }

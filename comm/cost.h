@@ -46,10 +46,13 @@ void write_table(const std::string& path, const CostTable& table);
 struct Layout {
   int size = 1;
   int ranks_per_host = 1;
+  /// More than 1: that many ranks take turns on each core of their host.
+  double ranks_per_core = 1;
 };
 
 /// Seconds that an algorithm takes for `bytes` in messages of `segment` bytes at most; infinity if
-/// it does not do such a thing for so many ranks. Ranks of one host share its way out.
+/// it does not do such a thing for so many ranks. Ranks of one host share its way out. Those that
+/// share a core wait for their turns with each message, and move their bytes one after the other.
 double predict(Kind kind, Algorithm algorithm, const Layout& layout, double bytes, double segment,
                const CostTable& table);
 
@@ -65,6 +68,7 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
                       const CostTable& table);
 
 /// For GroupOptions::choose.
-std::function<Choice(const Collective&, int size)> chooser(CostTable table, int ranks_per_host);
+std::function<Choice(const Collective&, int size)> chooser(CostTable table, int ranks_per_host,
+                                                           double ranks_per_core = 1);
 
 }  // namespace headrace::comm

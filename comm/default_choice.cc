@@ -1,17 +1,37 @@
 #include "comm/default_choice.h"
 
-#include <string>
-
-#include "comm/cost.h"
+#include <algorithm>
 
 namespace headrace::comm {
+namespace {
+
+bool on_one_host(const Transport& transport) {
+  return transport.ranks_on_host() == transport.size();
+}
+
+CostTable default_table(const Transport& transport) {
+  const bool loopback = transport.name() == "tcp" && on_one_host(transport);
+  return built_in_table(loopback ? "tcp-loopback" : transport.name());
+}
+
+}  // namespace
+
+Layout layout_of(const Transport& transport, int ranks_per_host) {
+  Layout layout{.size = transport.size(), .ranks_per_host = ranks_per_host};
+  if (on_one_host(transport)) {
+    if (ranks_per_host == 1) layout.ranks_per_host = transport.size();
+    layout.ranks_per_core =
+        std::max(1.0, static_cast<double>(transport.size()) / transport.cores_on_host());
+  }
+  return layout;
+}
 
 GroupOptions with_choice(GroupOptions options, const Transport& transport) {
-  const bool one_host = transport.ranks_on_host() == transport.size();
-  std::string table(transport.name());
-  if (table == "tcp" && one_host) table = "tcp-loopback";
-  if (!options.costs) options.costs = built_in_table(table);
-  if (!options.choose) options.choose = chooser(*options.costs, options.ranks_per_host);
+  if (!options.costs) options.costs = default_table(transport);
+  const Layout layout = layout_of(transport, options.ranks_per_host);
+  if (!options.choose) {
+    options.choose = chooser(*options.costs, layout.ranks_per_host, layout.ranks_per_core);
+  }
   return options;
 }
 

@@ -21,6 +21,7 @@ namespace headrace::comm {
 ///   mixed radix        2 sum (f - 1)              2 b (p - 1) / p
 ///   two-level          2 (g - 1) + inner(p / g)   2 b (p - 1) / p
 ///   recursive doubling lg q + 2 (lg p if p = q)   b (lg q + 1)
+///   star               2 (p - 1)                  b (p - 1) by rank 0, b by the others
 ///
 /// Throws kInvalidArgument for a world, segment or size of host that makes no sense.
 
@@ -56,5 +57,10 @@ Schedule two_level_allreduce(World world, size_t count, size_t segment, int rank
 /// All elements at once with a partner per step: the fewest steps, for few elements. Each message
 /// is whole; scratch is up to 2 b.
 Schedule recursive_doubling_allreduce(World world, size_t count);
+
+/// Rank 0 reduces what all others send it, and sends the result to each. Its steps need nobody's
+/// turn: where ranks share cores, each of them has to run only once or twice. Each message is
+/// whole; scratch is up to 2 b.
+Schedule star_allreduce(World world, size_t count);
 
 }  // namespace headrace::comm

@@ -30,6 +30,7 @@ std::vector<Case> cases(int p) {
       {Kind::kAllreduce, Algorithm::kFold},
       {Kind::kAllreduce, Algorithm::kBinaryBlocks},
       {Kind::kAllreduce, Algorithm::kRecursiveDoubling},
+      {Kind::kAllreduce, Algorithm::kDirect},
       {Kind::kAllreduce, Algorithm::kMixedRadix},
       {Kind::kAllreduce, Algorithm::kTwoLevel},
       {Kind::kAllreduce, Algorithm::kChoose},

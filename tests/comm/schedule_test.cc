@@ -104,6 +104,8 @@ std::vector<NamedAllreduce> allreduces() {
          }
          return time;
        }},
+      {"star_allreduce", [](World w, size_t count, size_t) { return star_allreduce(w, count); },
+       any, [](int p) { return 2 * static_cast<size_t>(p - 1); }},
       two_level(2),
       two_level(3),
       two_level(8),
@@ -163,7 +165,8 @@ TEST_P(AllreduceSchedule, TakesTheStepsOfTheTheory) {
 }
 
 TEST_P(AllreduceSchedule, NeedsScratchForTwoMessagesAtMost) {
-  const bool whole = GetParam().name == "recursive_doubling_allreduce";  // does not segment
+  const bool whole = GetParam().name == "recursive_doubling_allreduce" ||
+                     GetParam().name == "star_allreduce";  // do not segment
   for (int p : worlds()) {
     if (!GetParam().takes(p)) continue;
     for (size_t segment : {size_t{5}, size_t{64}}) {
