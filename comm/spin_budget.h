@@ -7,7 +7,8 @@ namespace headrace::comm {
 /// How long a waiting thread polls before it sleeps. What is quick is worth polling for, because
 /// waking up takes longer; on a slow wire, where something arrives all the time and little of it,
 /// polling would only burn the core. So a wait may poll for `spin` without success, and once it has
-/// used that up, for a 64th of its time. The clock is read only when nothing moves, and not each time.
+/// used that up, for a 64th of its time. The clock is read only when nothing moves, and not each
+/// time.
 class SpinBudget {
  public:
   using Clock = std::chrono::steady_clock;
