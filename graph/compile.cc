@@ -166,6 +166,9 @@ class Compiler {
                                   .wanted = node.wanted,
                                   .width = node.width,
                                   .device = op.device});
+    if (plan_->options.replace_kernel) {
+      node.kernel = plan_->options.replace_kernel(op, std::move(node.kernel));
+    }
     node.scratch_bytes = node.kernel->scratch_bytes();
     const int packed = node.kernel->packed_input();
     if (packed >= 0) node.packed_input = read_only_input(op.inputs.at(packed));
@@ -205,7 +208,8 @@ class Compiler {
         kind = NodeKind::kBlocking;
       }
       if (dynamic_cast<const AsyncKernel*>(node.kernel.get()) != nullptr) kind = NodeKind::kAsync;
-      nodes.push_back({.cost_ns = node.cost_ns, .kind = kind});
+      nodes.push_back(
+          {.cost_ns = node.cost_ns, .kind = kind, .collective = op.schema->is_collective()});
     }
     std::vector<ScheduleEdge> edges;
     for (const graph::Edge& edge : plan_->edges) {

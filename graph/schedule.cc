@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <queue>
 
@@ -169,6 +170,24 @@ void rank_nodes(std::span<const ScheduleNode> nodes, const Adjacency& adjacency,
   }
 }
 
+/// By node: the place in the order of the last collective that follows from it, or is it. Whoever
+/// has an early one can do little but complete it; the chain of a backward pass leads to the very
+/// last. Nodes that no collective waits for have the greatest number.
+std::vector<std::int32_t> last_collectives(std::span<const ScheduleNode> nodes,
+                                           const Adjacency& adjacency,
+                                           const std::vector<std::int32_t>& order) {
+  std::vector<std::int32_t> last(nodes.size(), -1);
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    const std::int32_t node = order[i];
+    if (nodes[node].collective) last[node] = static_cast<std::int32_t>(i);
+    for (const ScheduleEdge& edge : adjacency.of(node)) {
+      last[node] = std::max(last[node], last[edge.to]);
+    }
+  }
+  std::ranges::replace(last, -1, std::numeric_limits<std::int32_t>::max());
+  return last;
+}
+
 /// Gives each node with several predecessors its counters. Returns, per edge, the one it lowers.
 std::vector<std::int32_t> assign_counters(std::span<const ScheduleEdge> edges, Schedule& schedule) {
   constexpr std::int32_t kGroup = 32;  // edges that share a counter
@@ -219,7 +238,7 @@ std::vector<std::int32_t> assign_counters(std::span<const ScheduleEdge> edges, S
 }
 
 void lay_out(std::span<const ScheduleNode> nodes, std::vector<ScheduleEdge> edges,
-             Schedule& schedule) {
+             const std::vector<std::int32_t>& last_collective, Schedule& schedule) {
   for (const ScheduleNode& node : nodes) {
     schedule.kinds.push_back(node.kind);
     const double weight = std::min<double>(std::ceil(node.cost_ns), Schedule::kMaxWeight);
@@ -233,6 +252,7 @@ void lay_out(std::span<const ScheduleNode> nodes, std::vector<ScheduleEdge> edge
     const bool inline_a = nodes[a].kind == NodeKind::kInline;
     const bool inline_b = nodes[b].kind == NodeKind::kInline;
     if (inline_a != inline_b) return inline_a;
+    if (last_collective[a] != last_collective[b]) return last_collective[a] > last_collective[b];
     const double rank_a = schedule.upward_rank[a];
     const double rank_b = schedule.upward_rank[b];
     return rank_a != rank_b ? rank_a < rank_b : a > b;
@@ -287,7 +307,8 @@ Schedule build_schedule(std::span<const ScheduleNode> nodes, std::span<const Sch
   schedule.order =
       topological_order(adjacency, predecessor_counts(nodes.size(), adjacency.edges), name_of_node);
   rank_nodes(nodes, adjacency, schedule);
-  lay_out(nodes, transitive_reduction(adjacency, schedule.order), schedule);
+  lay_out(nodes, transitive_reduction(adjacency, schedule.order),
+          last_collectives(nodes, adjacency, schedule.order), schedule);
   find_chains(schedule);
   return schedule;
 }

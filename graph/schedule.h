@@ -25,6 +25,7 @@ enum class EdgeWait : std::uint8_t {
 struct ScheduleNode {
   double cost_ns = 0;  // estimated time; decides order and what is worth moving to another thread
   NodeKind kind = NodeKind::kInline;
+  bool collective = false;  // other ranks wait for it
 };
 
 struct ScheduleEdge {
@@ -60,7 +61,9 @@ struct Schedule {
 
   /// Successors of n: [begin[n], done_begin[n]) are released when n has been started,
   /// [done_begin[n], begin[n + 1]) when it has completed; each part from the worst to the best
-  /// one to go on with: by upward rank, and nodes that are not inline after all others.
+  /// one to go on with: nodes that are not inline after all others; then what completes the earlier
+  /// collective, so that a gradient is on its way while the next one is computed; then by upward
+  /// rank.
   std::vector<std::uint32_t> begin;
   std::vector<std::uint32_t> done_begin;
   std::vector<Successor> successors;

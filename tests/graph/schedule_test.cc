@@ -178,6 +178,24 @@ TEST(Schedule, TheLastSuccessorIsOnTheLongestPath) {
   EXPECT_EQ(order, (std::vector<int>{2, 1, 3}));
 }
 
+// A backward pass: 0 -> 2 -> 4 hands gradients down, 1, 3 and 5 are those of weights, 6, 7 and 8 add
+// them up over ranks.
+TEST(Schedule, WhatCompletesAnEarlierCollectiveComesBeforeTheLongestPath) {
+  const std::vector<ScheduleEdge> edges{{0, 1}, {0, 2}, {2, 3}, {2, 4}, {4, 5},
+                                        {1, 6}, {3, 7}, {5, 8}};
+  const auto best_after = [&](int node, bool collectives) {
+    std::vector<ScheduleNode> nodes = nodes_of_cost(9, 10);
+    for (std::size_t i : {6, 7, 8}) nodes[i] = {1, NodeKind::kAsync, collectives};
+    const Schedule schedule = build_schedule(nodes, edges);
+    return schedule.target(
+        schedule.successors[schedule.begin[static_cast<std::size_t>(node) + 1] - 1]);
+  };
+  EXPECT_EQ(best_after(0, true), 1);
+  EXPECT_EQ(best_after(2, true), 3);
+  EXPECT_EQ(best_after(0, false), 2);
+  EXPECT_EQ(best_after(2, false), 4);
+}
+
 TEST(Schedule, ChainsAreThePathsWithoutForksAndJoins) {
   // 0 -> 1 -> 2 -> {3, 4} -> 5 -> 6
   const Schedule schedule =

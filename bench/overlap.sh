@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# bench/overlap on links of a given rate: each rank in a network namespace of its own, behind a token
+# bucket. Needs root (ip netns, tc; Debian's iproute2). Prints rank 0's JSON.
+#
+#   bench/overlap.sh [--ranks P] [--rate RATE] [--profile FILE] [options of build/release/bench/overlap]
+#
+# FILE is measured first where it is not there.
+set -euo pipefail
+bench=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/release/bench/overlap
+ranks=2 rate=1gbit profile= options=()
+while (($#)); do
+  case $1 in
+    --ranks) ranks=$2; shift 2 ;;
+    --rate) rate=$2; shift 2 ;;
+    --profile) profile=$2; shift 2 ;;
+    -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) options+=("$1"); shift ;;
+  esac
+done
+
+folder=$(mktemp -d)
+name=hr$$
+cleanup() {
+  for ((r = 0; r < ranks; ++r)); do ip netns del "$name-$r" 2>/dev/null || true; done
+  ip link del "$name" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap cleanup EXIT
+profile=${profile:-$folder/profile.json}
+[[ -s $profile ]] || "$bench" --measure "$profile" --steps 3
+
+ip link add "$name" type bridge
+ip link set "$name" up
+for ((r = 0; r < ranks; ++r)); do
+  ip netns add "$name-$r"
+  ip link add "$name-v$r" type veth peer name eth0 netns "$name-$r"
+  ip link set "$name-v$r" master "$name" up
+  ip -n "$name-$r" addr add "10.77.0.$((r + 1))/24" dev eth0
+  ip -n "$name-$r" link set eth0 up
+  ip -n "$name-$r" link set lo up
+  ip netns exec "$name-$r" tc qdisc add dev eth0 root tbf rate "$rate" burst 256kb latency 50ms
+done
+
+children=()
+for ((r = ranks - 1; r >= 0; --r)); do
+  ip netns exec "$name-$r" "$bench" --profile "$profile" --ranks "$ranks" --rank "$r" \
+    --store "file:$folder/store" --addr "10.77.0.$((r + 1))" "${options[@]}" &
+  children+=($!)
+done
+for child in "${children[@]}"; do wait "$child"; done
