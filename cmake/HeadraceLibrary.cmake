@@ -28,7 +28,8 @@ function(headrace_folder name)
   endif()
   add_library(headrace_${name} OBJECT ${sources})
   target_include_directories(headrace_${name} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_link_libraries(headrace_${name} PRIVATE headrace_options PUBLIC ${ARG_LINK})
+  target_link_libraries(headrace_${name} PRIVATE headrace_options headrace_sanitizer
+    PUBLIC ${ARG_LINK})
   if(headrace_cuda_enabled)
     # The static runtime finds the driver when it is first used, so that the same library also runs
     # where there is none.
@@ -43,7 +44,7 @@ function(headrace_link_library)
   get_property(folders GLOBAL PROPERTY HEADRACE_FOLDERS)
   add_library(headrace SHARED)
   add_library(headrace::headrace ALIAS headrace)
-  target_link_libraries(headrace PRIVATE headrace_options ${folders}
+  target_link_libraries(headrace PRIVATE headrace_options headrace_sanitizer ${folders}
     PUBLIC fmt::fmt protobuf::libprotobuf)
   target_include_directories(headrace INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_include_directories(headrace SYSTEM INTERFACE

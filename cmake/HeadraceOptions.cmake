@@ -56,18 +56,31 @@ endif()
 add_library(headrace_options INTERFACE)
 target_compile_definitions(headrace_options INTERFACE
   $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
+
+# What is compiled for a sanitizer links headrace_sanitizer as well. Under AddressSanitizer that is the
+# library and the command but not the tests: their objects are then those of the release build, which
+# the compiler cache has already. ThreadSanitizer has to see every access, so there the tests are
+# compiled for it too.
+add_library(headrace_sanitizer INTERFACE)
 if(HEADRACE_SANITIZER STREQUAL "address")
   set(sanitize -fsanitize=address,undefined)
-  list(APPEND cxx_options ${sanitize} -fno-sanitize-recover=all)
+  # Left out is what AddressSanitizer sees as well, because it takes a sixth of the compile time.
+  set(sanitizer_options ${sanitize} -fno-sanitize-recover=all
+    -fno-sanitize=null,object-size,vptr)
+  # What a library calls of its own is its own, not the copy in a test that is not instrumented.
+  target_link_options(headrace_sanitizer INTERFACE -Wl,-Bsymbolic-functions)
 elseif(HEADRACE_SANITIZER STREQUAL "thread")
   set(sanitize -fsanitize=thread)
-  list(APPEND cxx_options ${sanitize})
+  set(sanitizer_options ${sanitize})
 elseif(HEADRACE_SANITIZER)
   message(FATAL_ERROR "HEADRACE_SANITIZER is '${HEADRACE_SANITIZER}'; it can be address or thread")
 endif()
 if(HEADRACE_SANITIZER)
   # Line numbers, and code fast enough for the stress tests.
-  list(APPEND cxx_options -O1 -g1 -fno-omit-frame-pointer)
+  list(APPEND sanitizer_options -O1 -g1 -fno-omit-frame-pointer)
+  target_compile_options(headrace_sanitizer INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:${sanitizer_options}>")
+  target_compile_definitions(headrace_sanitizer INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(headrace_options INTERFACE ${sanitize})
 endif()
 # A program names the libraries that it calls, not those that libheadrace calls.

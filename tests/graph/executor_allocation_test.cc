@@ -15,7 +15,7 @@
 #include "tests/graph/executor_check.h"
 
 // The sanitizers stand there themselves.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef HEADRACE_SANITIZED
 
 namespace {
 

@@ -85,6 +85,8 @@ TEST(Models, SmallResNets) {
     EXPECT_EQ(parameter_count(build_model(name, {.batch = 1})), count + projections + classifier)
         << name;
   }
+  // 9 * 8 + 16, blocks of 1184, 3456 + 64 + 160, 13824 + 128 + 576, and 32 * 10 + 10.
+  EXPECT_EQ(parameter_count(build_model("resnet8_narrow", {.batch = 1})), 19'810);
   EXPECT_NEAR(parameter_count(build_model("resnet20", {.batch = 1})), 0.27e6, 0.005e6);
   EXPECT_NEAR(parameter_count(build_model("resnet56", {.batch = 1})), 0.85e6, 0.01e6);
 }

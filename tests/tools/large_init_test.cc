@@ -67,7 +67,7 @@ constexpr size_t kOthers = 6;
 constexpr size_t kSmall = 1000;
 constexpr size_t kWeights = 4 * (kLarge + kOthers * kOther + kSmall);
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef HEADRACE_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
