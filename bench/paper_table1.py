@@ -81,7 +81,7 @@ def train(options, data, folder, name, seed):
     if not os.path.exists(result):
         command = [
             options.headrace, "train", "resnet8_narrow", "--data", "fashion-mnist:" + data,
-            "--batch", "32", "--accumulate", str(workers), "--seed", str(seed), "--threads", "1",
+            "--batch", str(32 * workers), "--accumulate", str(workers), "--seed", str(seed), "--threads", "1",
             "--epochs", "18", "--milestones", "6,12,16", "--warmup", warmup, "--warmup-epochs", "3",
             "--warmup-from", "0.1", "--learning-rate", "0.1", "--reference-batch", "32",
             "--momentum-form", "reference", "--test-batch", "500", "--overwrite", "--json",
