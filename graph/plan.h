@@ -37,8 +37,9 @@ struct CompileOptions {
   graph::BucketOptions buckets;
   /// Receives oddities that are tolerated, a line each.
   std::function<void(const std::string&)> warn;
-  /// Puts another kernel in the place of the one that was prepared: to emulate in a measurement what
-  /// this machine cannot do, or not as fast. Not asked where a shape is known during the run only.
+  /// Puts another kernel in the place of the one that was prepared: to emulate in a measurement
+  /// what this machine cannot do, or not as fast. Not asked where a shape is known during the run
+  /// only.
   std::function<std::unique_ptr<Kernel>(const graph::Op&, std::unique_ptr<Kernel>)> replace_kernel;
 };
 

@@ -178,11 +178,11 @@ TEST(Schedule, TheLastSuccessorIsOnTheLongestPath) {
   EXPECT_EQ(order, (std::vector<int>{2, 1, 3}));
 }
 
-// A backward pass: 0 -> 2 -> 4 hands gradients down, 1, 3 and 5 are those of weights, 6, 7 and 8 add
-// them up over ranks.
+// A backward pass: 0 -> 2 -> 4 hands gradients down, 1, 3 and 5 are those of weights, 6, 7 and 8
+// add them up over ranks.
 TEST(Schedule, WhatCompletesAnEarlierCollectiveComesBeforeTheLongestPath) {
-  const std::vector<ScheduleEdge> edges{{0, 1}, {0, 2}, {2, 3}, {2, 4}, {4, 5},
-                                        {1, 6}, {3, 7}, {5, 8}};
+  const std::vector<ScheduleEdge> edges{{0, 1}, {0, 2}, {2, 3}, {2, 4},
+                                        {4, 5}, {1, 6}, {3, 7}, {5, 8}};
   const auto best_after = [&](int node, bool collectives) {
     std::vector<ScheduleNode> nodes = nodes_of_cost(9, 10);
     for (std::size_t i : {6, 7, 8}) nodes[i] = {1, NodeKind::kAsync, collectives};
