@@ -17,10 +17,10 @@
 #include "comm/finished.h"
 #include "comm/flight_recorder.h"
 #include "comm/program_cache.h"
-#include "comm/progress.h"
 #include "comm/spin.h"
 #include "comm/spin_budget.h"
 #include "comm/ticket_queue.h"
+#include "comm/under_way.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -58,7 +58,7 @@ class Group::Impl final : public TransportListener {
             options_.concurrent, transport_->lanes());
     require(options_.timeout > 0, ErrorCode::kInvalidArgument,
             "the timeout of a group is more than 0 seconds, not {}", options_.timeout);
-    slots_ = std::vector<Slot>(static_cast<size_t>(options_.concurrent));
+    under_way_.emplace(options_.concurrent, transport_->lanes());
     crowded_ = transport_->ranks_on_host() > transport_->cores_on_host();
     spin_ = std::chrono::microseconds(options_.spin_us < 0 ? 200 : options_.spin_us);
     transport_->listen(*this);
@@ -137,7 +137,7 @@ class Group::Impl final : public TransportListener {
   /// After so many rounds it stops, and says in `more` whether there is more to be moved. `now`
   /// spares looking at the clock, where the caller has just done so.
   bool drive(int rounds = std::numeric_limits<int>::max(), bool* more = nullptr,
-             std::optional<Clock::time_point> now = {}) {
+             Clock::time_point now = {}) {
     bool moved = false;
     while (!driving_.exchange(true)) {
       if (again_.load()) again_.store(false);  // a store that others see at once is not free
@@ -187,15 +187,6 @@ class Group::Impl final : public TransportListener {
   }
 
  private:
-  struct Slot {
-    bool active = false;
-    uint64_t ticket = 0;
-    Collective collective;
-    Progress progress;
-    Completion done;
-    Clock::time_point deadline;
-  };
-
   /// A thread in run().
   struct Waiter {
     Impl* group = nullptr;
@@ -224,24 +215,16 @@ class Group::Impl final : public TransportListener {
   };
 
   /// Starts what may be started.
-  void admit(std::optional<Clock::time_point> given) {
+  void admit(Clock::time_point given) {
     if (queued_.load() == 0) return;  // every round of whoever waits comes along here
     const std::lock_guard lock(mutex_);
     while (!failure_) {
       TicketQueue::Entry* entry = queue_.front();
       const uint64_t ticket = queue_.next();
-      Slot& slot = slots_[ticket % slots_.size()];
-      if (entry == nullptr || slot.active) return;
-      slot.active = true;
-      slot.ticket = ticket;
-      slot.collective = entry->collective;
-      slot.done = entry->done;
-      const auto now = given ? *given : Clock::now();
-      slot.deadline = now + seconds(timeout_of(slot.collective));
+      if (entry == nullptr || !under_way_->has_room(ticket)) return;
+      const auto now = given == Clock::time_point{} ? Clock::now() : given;
       recorder_.started(ticket, entry->program->steps.size(), now);
-      const int lanes = transport_->lanes() / static_cast<int>(slots_.size());
-      slot.progress.begin(entry->program, slot.collective, static_cast<uint32_t>(ticket),
-                          static_cast<int>(ticket % slots_.size()) * lanes, lanes);
+      under_way_->begin(ticket, *entry, now + seconds(timeout_of(entry->collective)));
       queue_.pop();
       --queued_;
     }
@@ -253,7 +236,7 @@ class Group::Impl final : public TransportListener {
 
   /// Runs the collectives under way until nothing moves, one ends, or for `rounds`. True if
   /// anything moved.
-  bool work(Finished& finished, int rounds, bool* more, std::optional<Clock::time_point> now) {
+  bool work(Finished& finished, int rounds, bool* more, Clock::time_point now) {
     bool any = false;
     if (more != nullptr) *more = false;
     for (int round = 0; round < rounds; ++round) {
@@ -262,18 +245,12 @@ class Group::Impl final : public TransportListener {
         return true;
       }
       admit(now);
-      bool moved = false;
-      for (Slot& slot : slots_) {
-        if (!slot.active) continue;
-        const uint32_t before = slot.progress.step();
-        const bool ended = slot.progress.advance(*transport_);
-        moved |= ended || slot.progress.step() != before;
-        if (!ended) continue;
+      now = {};
+      bool moved = under_way_->advance(*transport_, [&](const UnderWay::Slot& slot) {
         recorder_.ended(slot.ticket, slot.progress.step(), false);
         finished.add(slot.done, nullptr);
-        slot.active = false;
         --unfinished_;
-      }
+      });
       if (!finished.empty()) {
         if (unfinished_.load() > 0) again_.store(true);  // the next ticket may start
         return true;
@@ -294,13 +271,11 @@ class Group::Impl final : public TransportListener {
       dump_.store(true);
     }
     const std::lock_guard lock(mutex_);
-    for (Slot& slot : slots_) {
-      if (!slot.active) continue;
-      finished.add(slot.done, error(failure_->reason, &slot));
+    under_way_->clear([&](const UnderWay::Slot& slot) {
+      finished.add(slot.done, error(slot.failed_in() + ": " + failure_->reason));
       recorder_.ended(slot.ticket, slot.progress.step(), true);
-      slot.active = false;
       --unfinished_;
-    }
+    });
     queue_.clear([&](TicketQueue::Entry& entry) {
       finished.add(entry.done, error(fmt::format("{} was not started: {}",
                                                  describe(entry.collective), failure_->reason)));
@@ -311,14 +286,7 @@ class Group::Impl final : public TransportListener {
   }
 
   /// Under the lock.
-  std::exception_ptr error(const std::string& reason, const Slot* slot = nullptr) const {
-    std::string text = reason;
-    if (slot != nullptr) {
-      text =
-          fmt::format("{} (training step {}, ticket {}) failed in {}", describe(slot->collective),
-                      slot->collective.step, slot->ticket, slot->progress.position());
-      text += ": " + reason;
-    }
+  std::exception_ptr error(const std::string& text) const {
     return std::make_exception_ptr(Error(failure_->code, text).on_rank(rank()));
   }
 
@@ -354,18 +322,15 @@ class Group::Impl final : public TransportListener {
     bool late = false;
     uint32_t op = 0;
     std::string what;
-    for (const Slot& slot : slots_) {
-      if (!slot.active) continue;
+    under_way_->for_each([&](const UnderWay::Slot& slot) {
       recorder_.waits(slot.ticket, slot.progress.step(), slot.progress.waits_for());
       if (!late && now >= slot.deadline) {
         late = true;
-        op = static_cast<uint32_t>(slot.ticket);
-        what =
-            fmt::format("{} (training step {}) did not end in {:g} s", describe(slot.collective),
-                        slot.collective.step,
-                        slot.collective.timeout > 0 ? slot.collective.timeout : options_.timeout);
+        op = slot.op();
+        what = fmt::format("{} (training step {}) did not end in {:g} s", describe(slot.collective),
+                           slot.collective.step, timeout_of(slot.collective));
       }
-    }
+    });
     driving_.store(false);
     if (again_.load()) drive();
     if (!late) {
@@ -474,7 +439,7 @@ class Group::Impl final : public TransportListener {
 
   std::atomic<bool> driving_{false};
   std::atomic<bool> again_{false};
-  std::vector<Slot> slots_;  // by ticket; whoever drives
+  std::optional<UnderWay> under_way_;  // whoever drives
   bool cancelled_ = false;
   std::atomic<bool> dump_{false};
 

@@ -114,20 +114,24 @@ bool Progress::sends_done_from(Buffer buffer, const Range& range) const {
   return true;
 }
 
-bool Progress::send(Transport& transport, const Program::Step& step) {
-  Place& place = places_[static_cast<size_t>(step.place)];
-  if (place.used && !place.message.done) return false;
-  place.used = true;
-  Message& message = place.message;
+void Progress::set_up(Message& message, const Program::Step& step) const {
   message.peer = step.peer;
   message.lane = lane_ + static_cast<int>(step.index % static_cast<uint32_t>(lanes_));
   message.op = op_;
   message.index = step.index;
   message.signature = program_->signature;
-  message.data = address(step.source_buffer, step.source, element_);
   message.bytes = step.count * wire_element_;
   message.moved = 0;
   message.done = false;
+}
+
+bool Progress::send(Transport& transport, const Program::Step& step) {
+  Place& place = places_[static_cast<size_t>(step.place)];
+  if (place.used && !place.message.done) return false;
+  place.used = true;
+  Message& message = place.message;
+  set_up(message, step);
+  message.data = address(step.source_buffer, step.source, element_);
   const DType wire = program_->collective.wire;
   if (wire != DType::kUndefined) {
     auto* values = reinterpret_cast<float*>(message.data);
@@ -144,13 +148,8 @@ bool Progress::receive(Transport& transport, const Program::Step& step) {
     Received& message = received_;
     message.owner = this;
     message.step = &step;
-    message.peer = step.peer;
-    message.lane = lane_ + static_cast<int>(step.index % static_cast<uint32_t>(lanes_));
-    message.op = op_;
-    message.index = step.index;
-    message.signature = program_->signature;
+    set_up(message, step);
     message.data = address(step.target_buffer, step.target, element_);
-    message.bytes = step.count * wire_element_;
     message.unit = wire_element_;
     message.take = nullptr;
     if (step.action == Program::Action::kReceiveReduce) {
@@ -159,8 +158,6 @@ bool Progress::receive(Transport& transport, const Program::Step& step) {
                step.target_buffer == Buffer::kData) {
       message.take = take_decoded;
     }
-    message.moved = 0;
-    message.done = false;
     posted_ = true;
     transport.receive(message);
   }

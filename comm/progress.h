@@ -52,6 +52,8 @@ class Progress {
     bool used = false;
   };
 
+  /// What the messages of both directions have in common.
+  void set_up(Message& message, const Program::Step& step) const;
   std::byte* address(Buffer buffer, size_t at, size_t element) const;
   bool sends_done_from(Buffer buffer, const Range& range) const;
   bool send(Transport& transport, const Program::Step& step);
