@@ -19,7 +19,8 @@ CostTable default_table(const Transport& transport) {
 Layout layout_of(const Transport& transport, int ranks_per_host) {
   Layout layout{.size = transport.size(), .ranks_per_host = ranks_per_host};
   if (on_one_host(transport)) {
-    if (ranks_per_host == 1) layout.ranks_per_host = transport.size();
+    // With sockets there may be a network in between all the same: containers, namespaces.
+    if (ranks_per_host == 1 && transport.name() != "tcp") layout.ranks_per_host = transport.size();
     layout.ranks_per_core =
         std::max(1.0, static_cast<double>(transport.size()) / transport.cores_on_host());
   }

@@ -7,7 +7,7 @@ namespace headrace::comm {
 /// How long a waiting thread polls before it sleeps. What is quick is worth polling for, because
 /// waking up takes longer; on a slow wire, where something arrives all the time and little of it,
 /// polling would only burn the core. So a wait may poll for `spin` without success, and once it has
-/// used that up, for a 64th of its time. The clock is read only when nothing moves, and not each
+/// used that up, for a 256th of its time. The clock is read only when nothing moves, and not each
 /// time.
 class SpinBudget {
  public:
@@ -38,7 +38,7 @@ class SpinBudget {
       idle_since_ = last_;
     }
     const auto stretch = last_ - idle_since_;
-    const bool may = stretch < spin_ && spent_ + stretch < spin_ + (last_ - began_at_) / 64;
+    const bool may = stretch < spin_ && spent_ + stretch < spin_ + (last_ - began_at_) / 256;
     if (may) {
       unread_ = kUnread;
     } else {
