@@ -15,6 +15,8 @@
 namespace headrace {
 namespace {
 
+constexpr std::string_view kTemporaryBegin = ".headrace-";
+constexpr std::string_view kTemporaryEnd = ".tmp";
 constexpr size_t kBufferSize = 64 << 10;
 // Some systems refuse a single write() near 2 GiB.
 constexpr size_t kLargestWrite = 1 << 30;
@@ -81,7 +83,8 @@ template <typename Create>
 void AtomicFile::take_name(Create create) {
   static std::atomic<uint64_t> counter = 0;
   while (true) {
-    auto name = target_.parent_path() / fmt::format(".headrace-{}-{}.tmp", ::getpid(), counter++);
+    auto name = target_.parent_path() /
+                fmt::format("{}{}-{}{}", kTemporaryBegin, ::getpid(), counter++, kTemporaryEnd);
     if (create(name.c_str())) {
       temporary_ = std::move(name);
       return;
@@ -152,6 +155,18 @@ void AtomicFile::fail_with(int error, std::string_view action) const {
        missing ? "; create the folder first"
        : full  ? "; nothing was changed: make room and save again"
                : "");
+}
+
+void remove_unfinished_files(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kTemporaryBegin) || !name.ends_with(kTemporaryEnd)) continue;
+    std::filesystem::remove(entry.path(), error);
+    if (error) break;
+  }
+  require(!error, ErrorCode::kIo, "cannot remove unfinished files from '{}': {}", folder.string(),
+          error.message());
 }
 
 }  // namespace headrace

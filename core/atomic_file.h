@@ -51,4 +51,8 @@ class AtomicFile {
   std::vector<std::byte> buffer_;
 };
 
+/// Removes from a folder what processes that were killed just when they gave a file its name have
+/// left there. Nobody may be writing into it. Throws kIo.
+void remove_unfinished_files(const std::filesystem::path& folder);
+
 }  // namespace headrace

@@ -1,5 +1,6 @@
 #include "core/atomic_file.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -146,6 +147,18 @@ TEST(AtomicFile, SaysWhatIsWrongWithThePath) {
   expect_error(ErrorCode::kIo, [&] { write_atomically(folder / "loop", "x"); });
   write_file(folder / "file", "x");
   expect_error(ErrorCode::kNotFound, [&] { write_atomically(folder / "file/a", "x"); });
+}
+
+TEST(AtomicFile, WhatIsUnfinishedCanBeRemoved) {
+  const TempFolder folder;
+  for (const char* name : {".headrace-12-3.tmp", ".headrace.tmp", "headrace-1-2.tmp", "file"}) {
+    write_file(folder / name, "x");
+  }
+  remove_unfinished_files(folder.path());
+  auto left = folder.names();
+  std::ranges::sort(left);
+  EXPECT_EQ(left, (std::vector<std::string>{".headrace.tmp", "file", "headrace-1-2.tmp"}));
+  expect_error(ErrorCode::kIo, [&] { remove_unfinished_files(folder / "none"); });
 }
 
 TEST(AtomicFile, ConcurrentWritersLeaveOneWholeFile) {

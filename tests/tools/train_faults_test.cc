@@ -151,7 +151,7 @@ int last_checkpoint(const std::string& said, int rank) {
 
 // The disk is full for rank 1, between its first checkpoint and its last.
 TEST_F(TrainFaults, ARankThatCannotWriteEndsAllAndTheyGoOnWithWhatTheyHaveInCommon) {
-  epochs_ = "10";
+  epochs_ = "6";
   ASSERT_EQ(train("whole").exit_code, 0);
   for (const bool by_itself : {true, false}) {
     const std::string out = by_itself ? "restarted" : "resumed";

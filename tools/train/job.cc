@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/proto/net_io.h"
 #include "core/proto/netron.h"
@@ -126,6 +127,8 @@ void TrainJob::make_folder() {
 
 void TrainJob::find_checkpoint() {
   make_folder();
+  // Before the ranks compare what they have, which comes before anybody writes.
+  if (flags_.resume || ranks_.restart() > 0) remove_unfinished_files(folder_);
   CheckpointFiles::Found found = files_.load();
   if (!flags_.resume) {
     for (auto* checkpoint : {&found.last, &found.previous}) {
