@@ -249,7 +249,8 @@ Action setup(CLI::App& flags) {
       ->default_str("this one");
   flags
       .add_option("--max-restarts", options->max_restarts,
-                  "Start all ranks again, at most so often, when one has failed")
+                  "Start all ranks again, at most so often, when one has failed; headrace train "
+                  "goes on from its last checkpoint then")
       ->check(CLI::NonNegativeNumber);
   flags
       .add_option("--grace", options->grace,

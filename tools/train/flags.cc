@@ -21,7 +21,10 @@ void TrainFlags::add_to(CLI::App& app) {
                      "Write a timeline (.json, Chrome trace format) of the last iterations")
           ->type_name("FILE")
           ->default_str("");
-  app.add_flag("--resume", resume, "Go on from the folder's checkpoint, bit for bit");
+  app.add_flag(
+      "--resume", resume,
+      "Go on from the folder's checkpoint, bit for bit; a job that headrace launch starts again "
+      "does so by itself");
   app.add_flag("--overwrite", overwrite, "Begin anew although the folder holds a training job")
       ->excludes("--resume");
   app.add_flag("--allow-changes", allow_changes,
