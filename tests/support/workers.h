@@ -10,6 +10,7 @@
 #include "comm/common_world.h"
 #include "core/proto/net.pb.h"
 #include "core/thread_pool.h"
+#include "core/trace.h"
 #include "core/workspace.h"
 #include "graph/session.h"
 
@@ -46,10 +47,14 @@ class Workers {
     graph::BucketOptions buckets = {};
     std::vector<std::string> readable = {};
     std::vector<std::string> worlds = {"common_world"};  // names of the handle, clones all
+    bool traced = false;
+    std::function<std::vector<std::unique_ptr<comm::Group>>(int, const comm::GroupOptions&)>
+        connect = comm::make_inproc_groups;
   };
 
   struct Worker {
     std::unique_ptr<ThreadPool> pool;
+    std::unique_ptr<TraceRecorder> trace;  // if it is traced
     Workspace workspace;
     std::unique_ptr<Session> session;
     std::shared_ptr<comm::CommonWorld> world;
@@ -62,11 +67,14 @@ class Workers {
   };
 
   Workers(int ranks, Options options) : options_(std::move(options)) {
-    auto groups = comm::make_inproc_groups(
-        ranks, {.concurrent = options_.concurrent, .timeout = options_.timeout});
+    auto groups =
+        options_.connect(ranks, {.concurrent = options_.concurrent, .timeout = options_.timeout});
     for (auto& group : groups) {
       auto& worker = workers_.emplace_back(std::make_unique<Worker>());
       worker->pool = std::make_unique<ThreadPool>(ThreadPoolOptions{.threads = options_.threads});
+      if (options_.traced) {
+        worker->trace = std::make_unique<TraceRecorder>(TraceOptions{.workers = options_.threads});
+      }
       worker->world = std::make_shared<comm::CommonWorld>(std::move(group));
       for (const std::string& name : options_.worlds) {
         comm::put_world(worker->world, worker->workspace.slot(name).blob);
@@ -88,6 +96,7 @@ class Workers {
   }
   std::unique_ptr<Session> make_session(Worker& worker, const NetDef& net) const {
     SessionOptions session{.strict = true};
+    session.run.trace = worker.trace.get();
     session.compile.threads = options_.threads;
     session.compile.serial = options_.serial;
     session.compile.readable.names = options_.readable;
