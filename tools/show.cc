@@ -49,7 +49,8 @@ struct View {
 };
 
 View view_net(const ShowFlags& flags) {
-  View view{.text = net_view(read_net_file(flags.net.net).net), .dot = {}};
+  const NetFile file = read_net_file(flags.net.net);
+  View view{.text = file.plan ? steps_view(*file.plan) : net_view(file.net), .dot = {}};
   if (!flags.dot.empty()) {
     const TypedGraph typed = make_graph(LoadedNet(flags.net), flags, /*complete=*/false);
     view.dot = graph_dot(typed.graph, typed.interface);

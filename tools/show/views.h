@@ -15,6 +15,9 @@ namespace headrace::tools {
 /// The program as it stands in the file: one line per operator with its arguments.
 std::string net_view(const NetDef& net);
 
+/// The steps of a plan of several nets, and its nets.
+std::string steps_view(const PlanDef& plan);
+
 /// Values with their types, costs and dependencies. Types are shown as far as they are known.
 std::string graph_view(const graph::Graph& graph, const graph::Interface& interface,
                        const NetRoles& roles);
