@@ -44,7 +44,8 @@ class KinetoWriter {
         trace_(trace),
         describe_(describe),
         options_(options),
-        scale_(trace.calibrate()) {
+        scale_(trace.calibrate()),
+        recorded_(trace.runs()) {
     // Close to the first event, so that times stay short; a round number, because it helps people.
     base_ns_ = scale_.origin_unix_ns / 1'000'000'000 * 1'000'000'000;
   }
@@ -82,7 +83,7 @@ class KinetoWriter {
 
   void collect() {
     std::uint64_t from = 0;
-    for (const TraceEvent& run : trace_.runs()) {
+    for (const TraceEvent& run : recorded_) {
       if (run.node < options_.first_run) {
         from = run.end;
       } else {
@@ -95,14 +96,26 @@ class KinetoWriter {
       lanes_.push_back(fmt::format("worker {}", worker));
       for (const TraceEvent& event : trace_.worker(worker).events()) {
         if (event.begin < from) continue;
+        TraceEvent moved = event;
+        moved.node += first_node_of_run(event);
         auto& list = event.kind == TraceKind::kAsync      ? async
                      : event.kind == TraceKind::kBlocking ? blocking
                                                           : spans_;
-        list.push_back(span_of(event, worker));
+        list.push_back(span_of(moved, worker));
       }
     }
     spread(std::move(async), "asynchronous");
     spread(std::move(blocking), "blocking");
+  }
+
+  /// What is added to the number of a node: runs follow each other, an event belongs to the last
+  /// one that had begun.
+  int first_node_of_run(const TraceEvent& event) const {
+    if (options_.first_node.empty()) return 0;
+    const auto after = std::ranges::upper_bound(recorded_, event.begin, {}, &TraceEvent::begin);
+    return after == recorded_.begin()
+               ? 0
+               : options_.first_node.at(static_cast<std::size_t>((after - 1)->node));
   }
 
   /// Puts spans that may overlap on as few lanes as keep them apart.
@@ -212,6 +225,7 @@ class KinetoWriter {
   const function_ref<TraceNode(int)> describe_;
   const TraceExportOptions& options_;
   const TraceScale scale_;
+  const std::vector<TraceEvent> recorded_;  // all runs
   std::int64_t base_ns_ = 0;
   std::vector<std::string> lanes_;
   std::vector<Span> runs_;

@@ -30,6 +30,9 @@ struct TraceExportOptions {
   /// Pairs of nodes, the second of which uses what the first makes: drawn as an arrow wherever the
   /// two ran on different lanes.
   std::vector<std::pair<int, int>> arrows;
+  /// Of each run, by its number: what is added to the numbers of its nodes, so that runs of
+  /// different programs are told apart. Empty: nothing.
+  std::vector<int> first_node;
   /// Runs before this one, and everything outside of the runs that are left, are not written; 0
   /// writes all there is.
   std::int64_t first_run = 0;

@@ -35,13 +35,43 @@ TraceNode describe_node(const Plan& plan, int node) {
   return text;
 }
 
-std::vector<std::pair<int, int>> data_arrows(const Plan& plan) {
-  std::vector<std::pair<int, int>> arrows;
-  for (const graph::Edge& edge : plan.edges) {
-    if (edge.kind == graph::EdgeKind::kData) arrows.emplace_back(edge.from, edge.to);
+/// The plans of some runs, with the numbers of their nodes in a row.
+class Programs {
+ public:
+  /// The plan of a run; what its nodes' numbers begin with.
+  int add(const Plan& plan) {
+    const auto known = std::ranges::find(programs_, &plan, &Program::plan);
+    if (known != programs_.end()) return known->first;
+    programs_.push_back({&plan, next_});
+    next_ += static_cast<int>(plan.nodes.size());
+    return programs_.back().first;
   }
-  return arrows;
-}
+
+  TraceNode describe(int number) const {
+    const auto after = std::ranges::upper_bound(programs_, number, {}, &Program::first);
+    const Program& program = *(after - 1);
+    return describe_node(*program.plan, number - program.first);
+  }
+
+  std::vector<std::pair<int, int>> data_arrows() const {
+    std::vector<std::pair<int, int>> arrows;
+    for (const auto& [plan, first] : programs_) {
+      for (const graph::Edge& edge : plan->edges) {
+        if (edge.kind != graph::EdgeKind::kData) continue;
+        arrows.emplace_back(first + edge.from, first + edge.to);
+      }
+    }
+    return arrows;
+  }
+
+ private:
+  struct Program {
+    const Plan* plan;
+    int first;
+  };
+  std::vector<Program> programs_;
+  int next_ = 0;
+};
 
 /// The first of the recorded runs of which every event is still there.
 std::int64_t first_whole_run(const TraceRecorder& recorder, const std::vector<TraceEvent>& runs) {
@@ -65,16 +95,19 @@ PlanTraceSummary write_plan_trace(const std::filesystem::path& path, const Trace
   const std::int64_t end = runs.back().node + 1;
   require(end <= static_cast<std::int64_t>(plans.size()), ErrorCode::kInternal,
           "{} runs were recorded, {} plans are given for them", end, plans.size());
-  const Plan& plan = *plans[static_cast<size_t>(end - 1)];
-  std::int64_t first = end;
-  while (first > 0 && plans[static_cast<size_t>(first - 1)].get() == &plan) --first;
-  first = std::max({first, first_whole_run(recorder, runs), end - options.runs});
-
-  write_kineto_trace(path, recorder, [&plan](int node) { return describe_node(plan, node); },
+  const std::int64_t first = std::max(first_whole_run(recorder, runs), end - options.runs);
+  Programs programs;
+  std::vector<int> first_node(static_cast<size_t>(end), 0);
+  for (std::int64_t run = first; run < end; ++run) {
+    const auto at = static_cast<size_t>(run);
+    first_node[at] = programs.add(*plans[at]);
+  }
+  write_kineto_trace(path, recorder, [&](int node) { return programs.describe(node); },
                      {.rank = options.rank,
                       .world_size = options.world,
                       .name = options.process,
-                      .arrows = data_arrows(plan),
+                      .arrows = programs.data_arrows(),
+                      .first_node = std::move(first_node),
                       .first_run = first});
   return {.runs = end - first, .left_out = first};
 }

@@ -26,8 +26,8 @@ struct PlanTraceSummary {
 
 /// Writes a timeline of the last runs (see write_kineto_trace) with operators by type and name,
 /// their operands, estimated work, and arrows along the data. `plans[i]` is what run i of the
-/// recorder executed; runs that were overwritten in part, and those before the plan changed for
-/// the last time, are left out.
+/// recorder executed: runs of several nets, one after the other, are one timeline. Runs that were
+/// overwritten in part are left out.
 PlanTraceSummary write_plan_trace(const std::filesystem::path& path, const TraceRecorder& recorder,
                                   std::span<const std::shared_ptr<const Plan>> plans,
                                   const PlanTraceOptions& options = {});

@@ -149,7 +149,7 @@ int run(const RunFlags& flags) {
   }
   for (const NamedValue& output : outputs) write_npy(workspace.fetch(output.name), output.value);
   for (const Recording& recording : recordings) recording.write();
-  if (timeline) timeline->write(flags.trace);
+  if (timeline) timeline->write(flags.trace, {.rank = job.rank(), .world = job.size()});
   return kOk;
 }
 
@@ -177,7 +177,8 @@ Action set_up(CLI::App& app) {
   flags->execution.add_to(app);
   flags->world.add_to(app);
   app.add_option("--trace", flags->trace,
-                 "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev")
+                 "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev; rank R "
+                 "of several writes FILE-rankR")
       ->type_name("FILE")
       ->default_str("");
   return [flags] { return run(*flags); };

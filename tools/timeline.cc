@@ -20,13 +20,32 @@ Timeline::Timeline(const ThreadPool& pool, TraceOptions options)
 
 void Timeline::will_run(Session& session) { plans_.push_back(session.plan().shared_from_this()); }
 
-void Timeline::write(const std::filesystem::path& path, const PlanTraceOptions& options) const {
-  const PlanTraceSummary summary = write_plan_trace(path, recorder_, plans_, options);
+CommunicationTime Timeline::write(const std::filesystem::path& path,
+                                  const PlanTraceOptions& options) const {
+  const auto file = file_of_rank(path, options.rank);
+  const PlanTraceSummary summary = write_plan_trace(file, recorder_, plans_, options);
   spdlog::info("timeline of {} in {}: open it in https://ui.perfetto.dev",
-               plural(summary.runs, "run"), path.native());
+               plural(summary.runs, "run"), file.native());
   if (summary.left_out > 0) {
     spdlog::info("{} before them left out", plural(summary.left_out, "run"));
   }
+  const CommunicationTime time = communication_time(recorder_, plans_, summary.left_out);
+  if (time.any()) {
+    const auto runs = static_cast<double>(time.runs);
+    spdlog::info(
+        "communication per run of {}: {} hidden behind computation ({:.1f} %), {} exposed, which "
+        "is "
+        "{:.2f} % of the run",
+        duration_text(time.seconds / runs), duration_text(time.hidden / runs),
+        100 * time.hidden_share(), duration_text(time.exposed / runs), 100 * time.exposed_share());
+  }
+  return time;
+}
+
+std::filesystem::path file_of_rank(const std::filesystem::path& file, int rank) {
+  if (rank == 0) return file;
+  return file.parent_path() /
+         fmt::format("{}-rank{}{}", file.stem().string(), rank, file.extension().string());
 }
 
 }  // namespace headrace::tools

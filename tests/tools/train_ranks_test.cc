@@ -5,10 +5,12 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -164,6 +166,34 @@ void TrainRanks::goes_on_bit_for_bit(const std::vector<std::string>& more) {
       EXPECT_TRUE(same(tensor, parts.tensors.at(name))) << name << " of rank " << rank;
     }
   }
+}
+
+// What the timeline says about communication: a file and a share per rank, a line in the log.
+TEST_F(TrainRanks, EachRankWritesATimeline) {
+  const auto file = at("t.json");
+  for (auto& rank : start("out", {"--trace", file.string()})) {
+    const ProcessResult result = rank->wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_NE(result.err.find("hidden behind computation"), result.err.npos) << result.err;
+  }
+  for (int rank = 0; rank < kRanks; ++rank) {
+    const auto path = rank == 0 ? file : at("t-rank1.json");
+    const auto trace = nlohmann::json::parse(testing::read_file(path));
+    EXPECT_EQ(trace["distributedInfo"]["rank"], rank);
+    EXPECT_EQ(trace["distributedInfo"]["world_size"], kRanks);
+  }
+  std::istringstream log(testing::read_file(at("out") / "log.jsonl"));
+  nlohmann::json timeline;
+  for (std::string line; std::getline(log, line);) {
+    const auto event = nlohmann::json::parse(line);
+    if (event["event"] == "timeline") timeline = event;
+  }
+  ASSERT_FALSE(timeline.is_null());
+  const double exposed = timeline["exposed_communication"].get<double>();
+  EXPECT_GT(exposed, 0);
+  EXPECT_GE(timeline["hidden_communication"].get<double>(), 0);
+  EXPECT_LE(exposed, timeline["seconds"].get<double>());
+  EXPECT_EQ(timeline["runs"], 10);
 }
 
 TEST_F(TrainRanks, AnotherWorldIsRefusedWithTheCommand) {

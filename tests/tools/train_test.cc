@@ -313,10 +313,21 @@ TEST_F(Train, TakesNetsFromFiles) {
 
 // Two nets in a plan, which trains like the flag that made it, and runs.
 TEST_F(Train, SavesMicroBatchesAsAPlan) {
-  const ProcessResult made = headrace(args("a", {"--accumulate", "4"}));
+  const auto timeline = out("t.json");
+  const ProcessResult made = headrace(
+      args("a", {"--accumulate", "4", "--trace", timeline.string(), "--trace-steps", "2"}));
   ASSERT_EQ(made.exit_code, 0) << made.err;
   const std::string plan = (out("a") / "resnet8_train_plan.pbtxt").string();
   EXPECT_FALSE(std::filesystem::exists(out("a") / "resnet8_train_net.pbtxt"));
+  // Two iterations of four runs each.
+  const std::string events = read_file(timeline);
+  EXPECT_EQ(
+      std::ranges::count(json::parse(events)["traceEvents"], true,
+                         [](const json& event) {
+                           return event["name"].get<std::string>().starts_with("ProfilerStep#");
+                         }),
+      8);
+  EXPECT_NE(events.find("MomentumSGDUpdate"), events.npos);
   const std::vector<std::string> again = {
       "train",          "--net", plan,        "--data", "fashion-mnist:" + data(),
       "--epochs",       "2",     "--shift",   "1",      "--flip",
@@ -332,6 +343,9 @@ TEST_F(Train, SavesMicroBatchesAsAPlan) {
                 "iteration=" + out("i.npy").string(), "--iterations", "3"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_TRUE(std::filesystem::exists(out("i.npy")));
+  const ProcessResult shown = headrace({"show", plan});
+  EXPECT_NE(shown.out.find("accumulate: resnet8_accumulate, 3 times"), shown.out.npos);
+  EXPECT_NE(shown.out.find("net 'resnet8_update': "), shown.out.npos);
 }
 
 TEST_F(Train, RefusesMicroBatchesThatDoNotDivideTheBatch) {

@@ -18,7 +18,8 @@ void TrainFlags::add_to(CLI::App& app) {
       ->type_name("DIR");
   auto* trace_option =
       app.add_option("--trace", trace,
-                     "Write a timeline (.json, Chrome trace format) of the last iterations")
+                     "Write a timeline (.json, Chrome trace format) of the last iterations; rank R "
+                     "of several writes FILE-rankR")
           ->type_name("FILE")
           ->default_str("");
   app.add_flag(

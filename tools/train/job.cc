@@ -363,8 +363,17 @@ void TrainJob::save() {
 
 void TrainJob::write_timeline() {
   if (!timeline_) return;
-  timeline_->write(flags_.trace,
-                   {.process = "headrace train " + name_, .runs = flags_.trace_steps});
+  const CommunicationTime time = timeline_->write(
+      flags_.trace, {.process = "headrace train " + name_,
+                     .rank = ranks_.rank(),
+                     .world = ranks_.size(),
+                     .runs = int64_t{flags_.trace_steps} * data_->order.cut.micro_batches});
+  write_log({{"event", "timeline"},
+             {"runs", time.runs},
+             {"seconds", time.seconds},
+             {"hidden_communication", time.hidden},
+             {"exposed_communication", time.exposed},
+             {"exposed_share", time.exposed_share()}});
 }
 
 void TrainJob::stop() {
