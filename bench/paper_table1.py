@@ -82,10 +82,11 @@ def train(options, data, folder, name, seed):
         command = [
             options.headrace, "train", "resnet8_narrow", "--data", "fashion-mnist:" + data,
             "--batch", str(32 * workers), "--accumulate", str(workers), "--seed", str(seed), "--threads", "1",
-            "--epochs", "18", "--milestones", "6,12,16", "--warmup", warmup, "--warmup-epochs", "3",
-            "--warmup-from", "0.1", "--learning-rate", "0.1", "--reference-batch", "32",
-            "--momentum-form", "reference", "--test-batch", "500", "--overwrite", "--json",
-            "-o", output]
+            "--epochs", "18", "--milestones", "6,12,16", "--learning-rate", "0.1",
+            "--reference-batch", "32", "--momentum-form", "reference", "--test-batch", "500",
+            "--overwrite", "--json", "-o", output, "--warmup", warmup]
+        if warmup != "none":
+            command += ["--warmup-epochs", "3", "--warmup-from", "0.1"]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}\nended with {run.returncode}:\n{run.stderr}")
@@ -126,12 +127,14 @@ def criteria(table):
 
 
 def plot(table, path):
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
     for name, runs in table.items():
         curve = [statistics.mean(values) for values in zip(*(run["curve"] for run in runs))]
         axes.plot(range(1, len(curve) + 1), curve, label=name)
     axes.set(xlabel="epoch", ylabel="test error [%]", yscale="log")
+    axes.yaxis.set_major_formatter(ticker.ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ticker.ScalarFormatter())
     axes.legend()
     figure.savefig(path, bbox_inches="tight")
 
@@ -157,9 +160,9 @@ def main():
                         columns.append(f"{statistics.mean(values):8.2f} ± {statistics.pstdev(values):4.2f}")
                     print(f"{name:16} {columns[0]:>16} {columns[1]:>16} {mean(table[name], 'spike'):8.1f}",
                           flush=True)
-            except BaseException:
+            except RuntimeError as error:
                 pool.shutdown(cancel_futures=True)
-                raise
+                sys.exit(str(error))
     failed = False
     for what, figure, limit in criteria(table):
         failed = failed or figure < limit

@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kMagic = "\x93NUMPY"sv;
-constexpr size_t kAlignment = 64;
+constexpr size_t kHeaderAlignment = 64;
 
 // Reads the dictionary literal: three keys in any order, strings in either kind of quotes.
 class DictionaryParser {
@@ -149,7 +149,7 @@ std::string format_npy_header(const NpyHeader& header) {
                   header.shape.size() == 1 ? "," : "");
   const size_t before = kMagic.size() + 4;
   const size_t used = before + dictionary.size() + 1;
-  dictionary.append((kAlignment - used % kAlignment) % kAlignment, ' ');
+  dictionary.append((kHeaderAlignment - used % kHeaderAlignment) % kHeaderAlignment, ' ');
   dictionary += '\n';
   std::string text(kMagic);
   text += "\x01\x00"sv;

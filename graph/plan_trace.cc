@@ -9,7 +9,7 @@ namespace headrace {
 namespace {
 
 /// "data float32 2x3x4x4, conv1_w float32 8x3x3x3".
-std::string describe_values(const Plan& plan, const std::vector<graph::ValueId>& ids) {
+std::string describe_operands(const Plan& plan, const std::vector<graph::ValueId>& ids) {
   std::string list;
   for (const graph::ValueId id : ids) {
     if (id == graph::kNone) continue;
@@ -28,8 +28,8 @@ TraceNode describe_node(const Plan& plan, int node) {
   text.args = {{"type", op.type()},
                {"position", std::int64_t{op.position}},
                {"width", std::int64_t{planned.width}},
-               {"inputs", describe_values(plan, op.inputs)},
-               {"outputs", describe_values(plan, op.outputs)},
+               {"inputs", describe_operands(plan, op.inputs)},
+               {"outputs", describe_operands(plan, op.outputs)},
                {"MFLOP", planned.cost.flops / 1e6},
                {"MB", planned.cost.bytes / 1e6}};
   return text;

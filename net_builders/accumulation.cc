@@ -44,10 +44,6 @@ NetWriter types_of(const NetDef& net, const NetRoles& roles) {
   return types;
 }
 
-std::string net_name(const NetDef& train_net, const char* suffix) {
-  return train_net.name().substr(0, train_net.name().rfind("_train")) + suffix;
-}
-
 class Accumulation {
  public:
   Accumulation(const NetDef& train_net, int micro_batches)

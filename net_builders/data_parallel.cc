@@ -17,10 +17,6 @@ namespace {
 
 constexpr const char* kWorld = "common_world";
 
-bool contains(const auto& names, const std::string& name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 OperatorDef allreduce(const std::string& from, const std::string& to) {
   OperatorDef op = make_op("Allreduce", {kWorld, from}, {to});
   op.set_name(from);

@@ -12,10 +12,6 @@
 namespace headrace {
 namespace {
 
-bool contains(const auto& names, const std::string& name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 float share(int64_t parts) { return 1.0f / static_cast<float>(parts); }
 
 /// Position of the operator by which an earlier transform scales one blob into another.
@@ -39,6 +35,10 @@ int root_of(const NetDef& net, const std::string& loss) {
 }
 
 }  // namespace
+
+std::string net_name(const NetDef& train_net, const char* suffix) {
+  return train_net.name().substr(0, train_net.name().rfind("_train")) + suffix;
+}
 
 void Insertions::behind(int position, OperatorDef op) { ops_[position].push_back(std::move(op)); }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,6 +15,14 @@ class OperatorDef;
 
 // What the transforms of training nets have in common (data_parallel.h, accumulation.h): they cut
 // an iteration into parts, and put operators behind those that are there.
+
+/// True if a list of names has this one.
+bool contains(const auto& names, const std::string& name) {
+  return std::ranges::find(names, name) != std::end(names);
+}
+
+/// The name of a net made from a training net: its own, with another suffix than "_train".
+std::string net_name(const NetDef& train_net, const char* suffix);
 
 /// Inserts operators behind those of a net; positions are those of the net as it was.
 class Insertions {

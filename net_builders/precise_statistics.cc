@@ -10,6 +10,7 @@
 #include "core/net_roles.h"
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
+#include "net_builders/net_edit.h"
 #include "net_builders/op_arg.h"
 #include "net_builders/prune.h"
 
@@ -42,10 +43,6 @@ std::vector<std::string> statistics_of(const NetDef& train_net) {
   require(!blobs.empty(), ErrorCode::kInvalidArgument,
           "net '{}' has no SpatialBN that normalises by the batch", train_net.name());
   return blobs;
-}
-
-std::string net_name(const NetDef& train_net, const char* suffix) {
-  return train_net.name().substr(0, train_net.name().rfind("_train")) + suffix;
 }
 
 }  // namespace

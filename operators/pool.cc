@@ -67,8 +67,6 @@ struct Average {
   }
 };
 
-constexpr int64_t kTile = 512;  // accumulators that stay in the first-level cache
-
 /// One output pixel of `channels` neighbouring channels. Sums are taken over the rows of a window
 /// first: a window of a whole image has too many terms for one sum.
 template <typename T, template <typename> typename Reduce>

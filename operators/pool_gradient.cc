@@ -120,8 +120,6 @@ void gradient_pixels(const PoolShape& shape, const std::vector<Span>& columns, i
       1);
 }
 
-constexpr int64_t kTile = 512;  // elements of a line at a time
-
 /// dX of the pixels [begin, end) of a line. What their windows have is laid out beside them, the
 /// first window of each pixel, then the second, and so on: elements of one line, and one loop.
 template <typename T, template <typename> typename Share>

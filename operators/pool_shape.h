@@ -24,6 +24,9 @@ OpSchema& declare_pool(OpSchema& schema);
 /// Throws Error where the arguments do not fit X.
 PoolShape pool_shape(const Args& args, const Shape& x);
 
+/// Elements of a line that are worked on at a time: they stay in the first-level cache.
+inline constexpr int64_t kTile = 512;
+
 /// A half-open range of positions along an axis.
 struct Span {
   int64_t begin;
