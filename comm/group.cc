@@ -143,6 +143,7 @@ class Group::Impl final : public TransportListener {
       if (again_.load()) again_.store(false);  // a store that others see at once is not free
       Finished finished;
       moved |= work(finished, rounds, more, now);
+      now = {};
       driving_.store(false);
       finished.report();
       if (dump_.exchange(false)) dump();

@@ -11,18 +11,13 @@
 namespace headrace::comm {
 namespace {
 
-const RegisterOperator bucket_schema(OpSchema("AllreduceBucket")
+const RegisterOperator bucket_schema(collective_schema("AllreduceBucket")
                                          .doc("Allreduce of neighbours in memory, as one.")
-                                         .input("world")
-                                         .handle_input(0)
                                          .repeated_input("X", 1)
                                          .repeated_output("Y", 1)
                                          .plan_only()
-                                         .collective()
-                                         .on_host()
                                          .infer(types_behind_world)
-                                         .cost(cost_of_collective)
-                                         .no_gradient());
+                                         .cost(cost_of_collective));
 
 class Bucket final : public CollectiveKernel {
  public:

@@ -2,6 +2,7 @@
 
 #include "comm/join.h"
 #include "comm/operators/collective_kernel.h"
+#include "comm/operators/operands.h"
 #include "comm/store.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
@@ -109,16 +110,11 @@ const RegisterCpuKernel destroy_cpu("DestroyCommonWorld", [](const PrepareContex
 });
 
 const RegisterOperator barrier_schema(
-    OpSchema("Barrier")
+    collective_schema("Barrier")
         .doc("Waits until every rank is here, with all its collectives of this world before it "
              "done.")
-        .input("world")
-        .handle_input(0)
         .effect("barrier")
-        .collective()
-        .on_host()
-        .infer([](const InferContext&) { return std::vector<TensorType>{}; })
-        .no_gradient());
+        .infer([](const InferContext&) { return std::vector<TensorType>{}; }));
 
 class Barrier final : public CollectiveKernel {
  public:

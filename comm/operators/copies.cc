@@ -11,22 +11,14 @@ namespace headrace::comm {
 namespace {
 
 const RegisterOperator broadcast_schema(
-    in_place_behind_world(OpSchema("Broadcast")
+    in_place_behind_world(collective_schema("Broadcast")
                               .doc("Every tensor of every rank becomes the first one of the root.")
-                              .input("world")
-                              .handle_input(0)
                               .repeated_input("X", 1, "tensors alike, one per device of this rank")
                               .repeated_output("X", 1, "in place")
                               .arg("root", 0, "the rank to copy from")
                               .ignored_args({"gpu_direct"})
-                              .collective()
-                              .on_host()
-                              .infer([](const InferContext& context) {
-                                require_alike(context, static_cast<int>(context.inputs.size()));
-                                return types_behind_world(context);
-                              })
-                              .cost(cost_of_collective)
-                              .no_gradient(),
+                              .infer(types_of_alike)
+                              .cost(cost_of_collective),
                           /*enforced=*/true));
 
 class Broadcast final : public CollectiveKernel {
@@ -65,19 +57,14 @@ class Broadcast final : public CollectiveKernel {
 const RegisterCpuKernel broadcast_cpu("Broadcast", prepare<Broadcast>);
 
 const RegisterOperator allgather_schema(
-    OpSchema("Allgather")
+    collective_schema("Allgather")
         .doc("The inputs of all ranks one after the other, rank 0's first, as one vector.")
-        .input("world")
-        .handle_input(0)
         .repeated_input("X", 1, "tensors alike")
         .output("Y", "[ranks * tensors * elements]")
-        .collective()
-        .on_host()
         .infer([](const InferContext& context) {
           require_alike(context, static_cast<int>(context.inputs.size()));
           return std::vector<TensorType>{{.dtype = context.dtype(1)}};
-        })
-        .no_gradient());
+        }));
 
 class Allgather final : public CollectiveKernel {
  public:

@@ -11,6 +11,12 @@ constexpr int kDevices = 8;
 
 }  // namespace
 
+OpSchema collective_schema(const char* type) {
+  OpSchema schema(type);
+  schema.input("world").handle_input(0).collective().on_host().no_gradient();
+  return schema;
+}
+
 void require_alike(const InferContext& context, int end) {
   for (int i = 1; i < end; ++i) {
     require(can_reduce(context.dtype(i)), ErrorCode::kTypeMismatch,
@@ -27,6 +33,11 @@ std::vector<TensorType> types_behind_world(const InferContext& context) {
           ErrorCode::kInvalidArgument, "expected an output for each of {} tensors, found {}",
           context.inputs.size() - 1, context.outputs);
   return {context.inputs.begin() + 1, context.inputs.end()};
+}
+
+std::vector<TensorType> types_of_alike(const InferContext& context) {
+  require_alike(context, static_cast<int>(context.inputs.size()));
+  return types_behind_world(context);
 }
 
 OpSchema& in_place_behind_world(OpSchema& schema, bool enforced) {

@@ -48,22 +48,14 @@ class Sum : public CollectiveKernel {
 };
 
 const RegisterOperator allreduce_schema(in_place_behind_world(
-    OpSchema("Allreduce")
+    collective_schema("Allreduce")
         .doc("Adds up all inputs of all ranks; every output of every rank is that sum, with the "
              "same bits.")
-        .input("world")
-        .handle_input(0)
         .repeated_input("X", 1, "tensors alike, one per device of this rank")
         .repeated_output("Y", 1, "one for each X")
         .ignored_args({"gpu_direct"})
-        .collective()
-        .on_host()
-        .infer([](const InferContext& context) {
-          require_alike(context, static_cast<int>(context.inputs.size()));
-          return types_behind_world(context);
-        })
-        .cost(cost_of_collective)
-        .no_gradient(),
+        .infer(types_of_alike)
+        .cost(cost_of_collective),
     /*enforced=*/false));
 
 class Allreduce final : public Sum {
@@ -84,23 +76,15 @@ class Allreduce final : public Sum {
 const RegisterCpuKernel allreduce_cpu("Allreduce", prepare<Allreduce>);
 
 const RegisterOperator reduce_schema(
-    OpSchema("Reduce")
+    collective_schema("Reduce")
         .doc("Adds up the inputs of all ranks; the root's output is the sum. What the output of "
              "another rank holds is not defined.")
-        .input("world")
-        .handle_input(0)
         .input("X")
         .output("Y")
         .inplace(1, 0)
         .arg("root", 0, "the rank that gets the sum")
-        .collective()
-        .on_host()
-        .infer([](const InferContext& context) {
-          require_alike(context, 2);
-          return types_behind_world(context);
-        })
-        .cost(cost_of_collective)
-        .no_gradient());
+        .infer(types_of_alike)
+        .cost(cost_of_collective));
 
 class Reduce final : public Sum {
  public:
@@ -119,17 +103,13 @@ class Reduce final : public Sum {
 const RegisterCpuKernel reduce_cpu("Reduce", prepare<Reduce>);
 
 const RegisterOperator reduce_scatter_schema(in_place_behind_world(
-    OpSchema("ReduceScatter")
+    collective_schema("ReduceScatter")
         .doc("Adds up all inputs of all ranks, and gives rank r its part of the sum: counts[r] "
              "elements behind those of the ranks before it. They stand at the beginning of every "
              "output; the elements behind them are not defined.")
-        .input("world")
-        .handle_input(0)
         .repeated_input("X", 2, "tensors alike; last the counts, int32, one per rank")
         .repeated_output("Y", 2, "in place")
         .ignored_args({"gpu_direct"})
-        .collective()
-        .on_host()
         .infer([](const InferContext& context) {
           const int counts = static_cast<int>(context.inputs.size()) - 1;
           require_alike(context, counts);
@@ -138,8 +118,7 @@ const RegisterOperator reduce_scatter_schema(in_place_behind_world(
                   context.inputs[counts].to_string());
           return types_behind_world(context);
         })
-        .cost(cost_of_collective)
-        .no_gradient(),
+        .cost(cost_of_collective),
     /*enforced=*/true));
 
 class ReduceScatter final : public Sum {
