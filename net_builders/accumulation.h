@@ -7,8 +7,8 @@ class PlanDef;
 
 // Gradient accumulation: a worker takes its samples of an iteration in micro-batches, one after the
 // other, adds up their gradients, and communicates and updates once. It does what as many workers
-// would do side by side (Goyal et al., 2017, section 5.1, footnote 5), in the memory of one
-// micro-batch: batch normalisation sees a micro-batch, all else is as with the whole batch.
+// would do side by side (Goyal et al., 2017, section 5.1, footnote 5), in the memory of two
+// micro-batches: batch normalisation sees a micro-batch, all else is as with the whole batch.
 
 /// NetRoles::phase of the net of all micro-batches but the last.
 inline constexpr const char* kAccumulatePhase = "accumulate";
