@@ -278,8 +278,9 @@ class Group::Impl final : public TransportListener {
       --unfinished_;
     });
     queue_.clear([&](TicketQueue::Entry& entry) {
-      finished.add(entry.done, error(fmt::format("{} was not started: {}",
-                                                 describe(entry.collective), failure_->reason)));
+      finished.add(entry.done, error(fmt::format("{} (training step {}) was not started: {}",
+                                                 describe(entry.collective), entry.collective.step,
+                                                 failure_->reason)));
       recorder_.ended(entry.collective.ticket, 0, true);
       --unfinished_;
       --queued_;
