@@ -102,6 +102,8 @@ struct ThreadPool::Impl {
             "{} threads cannot be pinned: this process may use {} CPUs", threads, cpus.size());
     // oneTBB counts the CPUs at first use: before this thread is bound to one of them.
     const int workers_known = tbb::info::default_concurrency();
+    // Such pools are made and destroyed while no other thread begins to use one: oneTBB 2021.8 then
+    // reads this limit without a lock.
     if (pin || threads > workers_known) {
       limit.emplace(tbb::global_control::max_allowed_parallelism, threads);
     }

@@ -7,7 +7,7 @@ set(address_tests_tools "-TrainFaults*")
 # ThreadSanitizer runs what has threads; a folder that is not named here has none.
 set(thread_tests_core "*")
 set(thread_tests_graph "*")
-set(thread_tests_comm "*Store*:*AnyGroup*:*Faults*:NetOperators*:-*DoesEvery*:*EndsWithTheSameBits*")
+set(thread_tests_comm "*Store*:*AnyGroup*:*Faults*:NetOperators*:TicketOrder*:-*DoesEvery*:*EndsWithTheSameBits*")
 set(thread_tests_data "*Batches*")
 # Suites that fork are entries of their own: ThreadSanitizer wants no fork after threads have run.
 set(forking_tests_comm "Processes*")

@@ -95,9 +95,9 @@ TEST(TicketOrder, RanksAgreeWhateverTheirExecutorsMakeReadyFirst) {
     const headrace::Schedule schedule = build_schedule(graph.nodes, graph.edges);
     const auto expected = expected_values(graph, kRanks);
     Groups groups = make_inproc_groups(kRanks, {.concurrent = concurrent});
+    const int threads = concurrent + 1;
+    ThreadPool pool({.threads = threads});
     const auto errors = on_all_ranks(groups, [&](Group& group) {
-      const int threads = concurrent + 1;
-      ThreadPool pool({.threads = threads});
       Executor executor(schedule, pool, {.width = threads});
       Summing runner(graph, schedule, group);
       for (int run = 0; run < kRuns; ++run) {
