@@ -1,17 +1,17 @@
 // How long ranks take to sum a vector: allreduce of float32, in place, over a transport. Starts its
 // ranks on this machine, each pinned to a core, or is one rank of several. Every result is checked.
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "bench/allreduce_parts/bound.h"
 #include "bench/allreduce_parts/local.h"
+#include "bench/allreduce_parts/place.h"
 #include "bench/allreduce_parts/task.h"
+#include "bench/guarded_main.h"
 #include "comm/connect.h"
 #include "comm/store/open.h"
 #include "core/error.h"
@@ -26,9 +26,7 @@ using comm::GroupOptions;
 
 struct Settings {
   Task task;
-  int rank = -1;
-  std::string store;
-  std::string address = "127.0.0.1";
+  Place place;
   std::string algorithm;  // empty: as the group chooses
   size_t segment = 0;     // elements
   std::string congestion = "auto";
@@ -39,11 +37,7 @@ struct Settings {
 };
 
 Algorithm parse_algorithm(const std::string& name) {
-  if (name.empty()) return Algorithm::kChoose;
-  for (int i = 0; i <= static_cast<int>(Algorithm::kDirect); ++i) {
-    if (comm::name_of(static_cast<Algorithm>(i)) == name) return static_cast<Algorithm>(i);
-  }
-  fail(ErrorCode::kInvalidArgument, "there is no algorithm '{}'", name);
+  return name.empty() ? Algorithm::kChoose : comm::algorithm_named(name);
 }
 
 class Headrace final : public Contender {
@@ -116,7 +110,7 @@ int run_connected(const Settings& settings, int rank, const std::string& store_n
   const comm::MeshOptions mesh{.rank = rank,
                                .size = settings.task.ranks,
                                .job = "bench",
-                               .address = settings.address,
+                               .address = settings.place.address,
                                .secret = secret,
                                .insecure = settings.insecure,
                                .timeout = settings.timeout,
@@ -127,22 +121,15 @@ int run_connected(const Settings& settings, int rank, const std::string& store_n
 }
 
 int run(Settings settings) {
-  if (settings.rank >= 0) {
-    require(!settings.store.empty(), ErrorCode::kInvalidArgument,
-            "--rank makes this one of several processes, which meet in a --store");
-    return run_connected(settings, settings.rank, settings.store);
+  if (settings.place.rank < 0) {
+    for (const size_t bytes : parse_sizes(settings.task.sizes)) {
+      settings.task.bounds.push_back(bound(settings.task.transport, settings.task.ranks, bytes));
+    }
+    if (settings.task.transport == "inproc") return run_threads(settings);
   }
-  for (const size_t bytes : parse_sizes(settings.task.sizes)) {
-    settings.task.bounds.push_back(bound(settings.task.transport, settings.task.ranks, bytes));
-  }
-  if (settings.task.transport == "inproc") return run_threads(settings);
-  std::string folder = (std::filesystem::temp_directory_path() / "headrace-XXXXXX").string();
-  require(::mkdtemp(folder.data()) != nullptr, ErrorCode::kIo, "cannot make a folder {}", folder);
-  const int result = run_processes(settings.task.ranks, [&](int rank) {
-    return run_connected(settings, rank, "file:" + folder);
+  return run_ranks(settings.task, settings.place, [&](int rank, const std::string& store) {
+    return run_connected(settings, rank, store);
   });
-  std::filesystem::remove_all(folder);
-  return result;
 }
 
 }  // namespace
@@ -152,13 +139,9 @@ int main(int argc, char** argv) {
   headrace::bench::Settings settings;
   CLI::App app{"How long ranks take to sum a vector of float32 in place. Every result is checked."};
   add_options(app, settings.task);
+  add_options(app, settings.task, settings.place);
   app.add_option("--transport", settings.task.transport, "How ranks are connected")
       ->check(CLI::IsMember({"inproc", "shm", "tcp"}));
-  app.add_option("--ranks", settings.task.ranks, "Number of ranks")->check(CLI::Range(1, 4096));
-  app.add_option("--rank", settings.rank,
-                 "Be this rank, of processes that are started one by one; -1: start all of them");
-  app.add_option("--store", settings.store, "Where they meet: file:DIR, tcp:HOST:PORT, redis:HOST");
-  app.add_option("--addr", settings.address, "Address of this rank, for the others");
   app.add_option("--algorithm", settings.algorithm,
                  "ring, halving-doubling, fold, binary-blocks, recursive-doubling; empty: chosen");
   app.add_option("--segment", settings.segment, "Elements in a message; 0: chosen");
@@ -170,10 +153,5 @@ int main(int argc, char** argv) {
   app.add_option("--timeout", settings.timeout, "Seconds until a silent rank is given up");
   app.add_flag("--insecure", settings.insecure, "Talk to other machines without HEADRACE_SECRET");
   CLI11_PARSE(app, argc, argv);
-  try {
-    return headrace::bench::run(settings);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
+  return headrace::bench::guarded_main([&] { return headrace::bench::run(settings); });
 }

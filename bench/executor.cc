@@ -13,6 +13,7 @@
 
 #include "bench/executor_parts/contenders.h"
 #include "bench/executor_parts/copies.h"
+#include "bench/guarded_main.h"
 
 namespace headrace::bench {
 namespace {
@@ -305,10 +306,5 @@ int run(int argc, char** argv) {
 }  // namespace headrace::bench
 
 int main(int argc, char** argv) {
-  try {
-    return headrace::bench::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << "bench: " << error.what() << '\n';
-    return 1;
-  }
+  return headrace::bench::guarded_main([&] { return headrace::bench::run(argc, argv); });
 }

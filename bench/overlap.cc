@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 #include <time.h>
 
+#include "bench/guarded_main.h"
 #include "comm/common_world.h"
 #include "comm/connect.h"
 #include "comm/secret.h"
@@ -314,10 +315,5 @@ int run(int argc, char** argv) {
 }  // namespace headrace
 
 int main(int argc, char** argv) {
-  try {
-    return headrace::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << '\n';
-    return 1;
-  }
+  return headrace::bench::guarded_main([&] { return headrace::run(argc, argv); });
 }

@@ -6,6 +6,7 @@
 #
 # FILE is measured first where it is not there.
 set -euo pipefail
+links=$(dirname "${BASH_SOURCE[0]}")/links.sh
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/release/bench/overlap
 ranks=2 rate=1gbit profile= options=()
 while (($#)); do
@@ -25,25 +26,14 @@ cleanup() {
   # Ranks wait for one that failed until their deadline; nobody needs that here.
   ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
   wait
-  for ((r = 0; r < ranks; ++r)); do ip netns del "$name-$r" 2>/dev/null || true; done
-  ip link del "$name" 2>/dev/null || true
+  "$links" down "$name" "$ranks"
   rm -rf "$folder"
 }
 trap cleanup EXIT
 profile=${profile:-$folder/profile.json}
 [[ -s $profile ]] || "$bench" --measure "$profile" --steps 3
 
-ip link add "$name" type bridge
-ip link set "$name" up
-for ((r = 0; r < ranks; ++r)); do
-  ip netns add "$name-$r"
-  ip link add "$name-v$r" type veth peer name eth0 netns "$name-$r"
-  ip link set "$name-v$r" master "$name" up
-  ip -n "$name-$r" addr add "10.77.0.$((r + 1))/24" dev eth0
-  ip -n "$name-$r" link set eth0 up
-  ip -n "$name-$r" link set lo up
-  ip netns exec "$name-$r" tc qdisc add dev eth0 root tbf rate "$rate" burst 256kb latency 50ms
-done
+"$links" up "$name" "$ranks" "$rate"
 
 for ((r = ranks - 1; r >= 0; --r)); do
   ip netns exec "$name-$r" "$bench" --profile "$profile" --ranks "$ranks" --rank "$r" \

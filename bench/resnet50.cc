@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "bench/guarded_main.h"
 #include "core/proto/net.pb.h"
 #include "core/rng.h"
 #include "core/thread_pool.h"
@@ -191,10 +192,5 @@ int run(int argc, char** argv) {
 }  // namespace headrace
 
 int main(int argc, char** argv) {
-  try {
-    return headrace::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return 1;
-  }
+  return headrace::bench::guarded_main([&] { return headrace::run(argc, argv); });
 }

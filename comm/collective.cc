@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/error.h"
+
 namespace headrace::comm {
 
 std::string_view name_of(Kind kind) {
@@ -66,6 +68,13 @@ std::string_view name_of(Algorithm algorithm) {
       return "direct";
   }
   return "?";
+}
+
+Algorithm algorithm_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Algorithm::kDirect); ++i) {
+    if (name_of(static_cast<Algorithm>(i)) == name) return static_cast<Algorithm>(i);
+  }
+  fail(ErrorCode::kInvalidArgument, "there is no algorithm '{}'", name);
 }
 
 bool reduces(Kind kind) {

@@ -41,6 +41,8 @@ enum class Algorithm : uint8_t {
 std::string_view name_of(Kind kind);
 std::string_view name_of(Reduction reduction);
 std::string_view name_of(Algorithm algorithm);
+/// The other way round; throws kInvalidArgument for what is no algorithm.
+Algorithm algorithm_named(std::string_view name);
 
 inline constexpr uint64_t kNextTicket = ~uint64_t{0};
 

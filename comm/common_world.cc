@@ -14,13 +14,6 @@
 namespace headrace::comm {
 namespace {
 
-Algorithm algorithm_of(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Algorithm::kDirect); ++i) {
-    if (name_of(static_cast<Algorithm>(i)) == name) return static_cast<Algorithm>(i);
-  }
-  fail(ErrorCode::kInternal, "there is no algorithm '{}'", name);
-}
-
 /// FNV-1a, so that the hash is the same in every process and version.
 uint64_t hash_of(const std::string& text) {
   uint64_t hash = 14695981039346656037u;
@@ -109,7 +102,7 @@ void CommonWorld::start(Collective collective, const CollectivePlace* place, Com
   if (place != nullptr) {
     collective.ticket = ticket_of(*place);
     if (!place->choice.algorithm.empty()) {
-      collective.algorithm = algorithm_of(place->choice.algorithm);
+      collective.algorithm = algorithm_named(place->choice.algorithm);
       collective.segment = place->choice.segment;
     }
   }

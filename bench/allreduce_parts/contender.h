@@ -16,6 +16,8 @@ class Contender {
   /// What is summed from now on, in place: `data` stays where it is until the next call.
   virtual void prepare(float* data, size_t count) = 0;
   virtual void run() = 0;
+  /// False for one that only moves as many bytes: there is no result to check.
+  virtual bool sums() const { return true; }
   /// How it does that, in the library's words.
   virtual std::string algorithm() const = 0;
 

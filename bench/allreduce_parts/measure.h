@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ struct Measured {
   size_t calls = 0;
   double min = 0, p50 = 0, p99 = 0;
   double cpu = 0;        // of all ranks together, per call, when calls follow one another
-  bool correct = false;  // every result, on every rank
+  std::optional<bool> correct;  // every result, on every rank; nothing where nothing is summed
   std::string algorithm;
 };
 

@@ -26,7 +26,7 @@ void print_table(const Task& task, const std::vector<Measured>& all) {
                m.bytes, m.min * 1e6, m.p50 * 1e6, m.p99 * 1e6, algbw(m),
                algbw(m) * wire_share(task), m.cpu * 1e6,
                task.bounds.empty() ? "" : fmt::format("{:.2f}", task.bounds[i] * 1e6), m.algorithm,
-               m.correct ? "" : "  WRONG RESULT");
+               m.correct.value_or(true) ? "" : "  WRONG RESULT");
   }
 }
 
@@ -47,7 +47,7 @@ void print_json(const Task& task, const std::vector<Measured>& all, const std::s
                        {"cpu_us_per_call", m.cpu * 1e6},
                        {"bound_us", bound_us},
                        {"algorithm", m.algorithm},
-                       {"correct", m.correct}});
+                       {"correct", m.correct ? nlohmann::json(*m.correct) : nlohmann::json()}});
   }
   const nlohmann::ordered_json document{{"name", name},
                                         {"transport", task.transport},
@@ -102,7 +102,7 @@ int run_rank(Contender& contender, const Task& task, const std::string& name) {
   }
   contender.sum(0);
   for (const Measured& m : all) {
-    if (!m.correct) return 1;
+    if (m.correct == false) return 1;
   }
   return 0;
 }

@@ -3,7 +3,6 @@
 // several.
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -21,10 +20,10 @@
 #include <gloo/rendezvous/file_store.h>
 #include <gloo/rendezvous/prefix_store.h>
 #include <gloo/transport/tcp/device.h>
-#include <unistd.h>
 
-#include "bench/allreduce_parts/local.h"
+#include "bench/allreduce_parts/place.h"
 #include "bench/allreduce_parts/task.h"
+#include "bench/guarded_main.h"
 #include "comm/spin.h"
 #include "core/error.h"
 
@@ -33,9 +32,7 @@ namespace {
 
 struct Settings {
   Task task;
-  int rank = -1;
-  std::string store;  // a folder
-  std::string address = "127.0.0.1";
+  Place place;
   std::string algorithm;
 };
 
@@ -52,10 +49,10 @@ struct Way {
 
 class Gloo final : public Contender {
  public:
-  Gloo(int rank, const Settings& settings)
-      : rank_(rank), size_(settings.task.ranks), files_(settings.store) {
+  Gloo(int rank, const std::string& store, const Settings& settings)
+      : rank_(rank), size_(settings.task.ranks), files_(folder_of(store)) {
     gloo::transport::tcp::attr attributes;
-    attributes.hostname = settings.address;
+    attributes.hostname = settings.place.address;
     device_ = gloo::transport::tcp::CreateDevice(attributes);
     sums_.resize(static_cast<size_t>(16 * size_));
     sum_run_ = of_class<gloo::AllreduceHalvingDoubling, double>(connect("sum"))(sums_.data(),
@@ -179,26 +176,13 @@ class Gloo final : public Contender {
   std::string name_;
 };
 
-int run_one(int rank, const Settings& settings) {
-  Gloo gloo(rank, settings);
-  return run_rank(
-      gloo, settings.task,
-      fmt::format("Gloo {}.{}.{}", GLOO_VERSION_MAJOR, GLOO_VERSION_MINOR, GLOO_VERSION_PATCH));
-}
-
-int run(Settings settings) {
-  if (settings.rank >= 0) {
-    require(!settings.store.empty(), ErrorCode::kInvalidArgument,
-            "--rank makes this one of several processes, which meet in a --store");
-    return run_one(settings.rank, settings);
-  }
-  std::string folder = (std::filesystem::temp_directory_path() / "gloo-XXXXXX").string();
-  require(::mkdtemp(folder.data()) != nullptr, ErrorCode::kIo, "cannot make a folder {}", folder);
-  settings.store = folder;
-  const int result =
-      run_processes(settings.task.ranks, [&](int rank) { return run_one(rank, settings); });
-  std::filesystem::remove_all(folder);
-  return result;
+int run(const Settings& settings) {
+  return run_ranks(settings.task, settings.place, [&](int rank, const std::string& store) {
+    Gloo gloo(rank, store, settings);
+    return run_rank(
+        gloo, settings.task,
+        fmt::format("Gloo {}.{}.{}", GLOO_VERSION_MAJOR, GLOO_VERSION_MINOR, GLOO_VERSION_PATCH));
+  });
 }
 
 }  // namespace
@@ -208,19 +192,10 @@ int main(int argc, char** argv) {
   headrace::bench::Settings settings;
   CLI::App app{"How long Gloo takes to sum a vector of float32 in place. Every result is checked."};
   add_options(app, settings.task);
-  app.add_option("--ranks", settings.task.ranks, "Number of ranks")->check(CLI::Range(2, 1024));
-  app.add_option("--rank", settings.rank,
-                 "Be this rank, of processes that are started one by one; -1: start all of them");
-  app.add_option("--store", settings.store, "Folder where they meet");
-  app.add_option("--addr", settings.address, "Address of this rank, for the others");
+  add_options(app, settings.task, settings.place);
   app.add_option("--algorithm", settings.algorithm,
                  "ring, bcube, chunked ring, halving-doubling, or one of the last two with ', read "
                  "by the caller'; empty: the fastest");
   CLI11_PARSE(app, argc, argv);
-  try {
-    return headrace::bench::run(settings);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 1;
-  }
+  return headrace::bench::guarded_main([&] { return headrace::bench::run(settings); });
 }
