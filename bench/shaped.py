@@ -7,6 +7,7 @@
 Each rank is in a network namespace of its own behind a token bucket (bench/links.sh; needs root).
 The three take turns: headrace; streams that move the bytes of the algorithm that headrace has
 chosen, with nothing summed (allreduce_rivals/streams.cc); Gloo with the fastest of its algorithms.
+Everybody's vectors are on huge pages, as the arenas of nets are (glibc is told so).
 Prints a JSON line for every number of ranks and size: milliseconds of the median call (the median
 over turns), CPU milliseconds per call of all ranks together, and
 
@@ -60,6 +61,7 @@ class Links:
         """Runs the command as each rank; what rank 0 prints, or None if a rank failed."""
         ranks = []
         try:
+            environment = dict(os.environ, GLIBC_TUNABLES="glibc.malloc.hugetlb=1")
             for r in range(self.ranks):
                 # Pinned as the ranks of a program are that starts them itself.
                 core = sorted(os.sched_getaffinity(0))[r % len(os.sched_getaffinity(0))]
@@ -67,7 +69,7 @@ class Links:
                     ["ip", "netns", "exec", "%s-%d" % (self.name, r), "taskset", "-c", str(core)] +
                     command + ["--ranks", str(self.ranks), "--rank", str(r),
                                "--store", "file:" + store, "--addr", "10.77.0.%d" % (r + 1)],
-                    stdout=subprocess.PIPE, text=True))
+                    stdout=subprocess.PIPE, text=True, env=environment))
             outputs = [rank.communicate(timeout=120)[0] for rank in ranks]
             return outputs[0] if not any(rank.returncode for rank in ranks) else None
         except subprocess.TimeoutExpired:

@@ -347,7 +347,7 @@ class Group::Impl final : public TransportListener {
   }
 
   void wait_for(Waiter& waiter) {
-    SpinBudget budget(spin_);
+    SpinBudget budget(spin_, last_was_long_.load(std::memory_order_relaxed));
     while (!waiter.done.load(std::memory_order_acquire)) {
       if (drive()) {
         budget.moved();
@@ -357,6 +357,7 @@ class Group::Impl final : public TransportListener {
         sleep(&waiter, [&] { return waiter.done.load(std::memory_order_acquire); });
       }
     }
+    last_was_long_.store(budget.was_long(), std::memory_order_relaxed);
   }
 
   /// Sleeps once: on the transport, or until another thread has given that place up.
@@ -436,8 +437,9 @@ class Group::Impl final : public TransportListener {
 
   std::atomic<bool> failing_{false};
   std::atomic<int> unfinished_{0};
-  std::atomic<int> queued_{0};   // of these, in queue_
-  std::atomic<int> waiting_{0};  // threads in run()
+  std::atomic<int> queued_{0};              // of these, in queue_
+  std::atomic<int> waiting_{0};             // threads in run()
+  std::atomic<bool> last_was_long_{false};  // of the waits in run()
 
   std::atomic<bool> driving_{false};
   std::atomic<bool> again_{false};

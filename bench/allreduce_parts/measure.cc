@@ -82,8 +82,8 @@ Measured measure_size(Contender& contender, size_t bytes, const MeasureOptions& 
           .p50 = at(0.5),
           .p99 = at(0.99),
           .cpu = cpu,
-          .correct = contender.sums() ? std::optional(contender.sum(correct ? 0 : 1) == 0)
-                                      : std::nullopt,
+          .correct =
+              contender.sums() ? std::optional(contender.sum(correct ? 0 : 1) == 0) : std::nullopt,
           .algorithm = contender.algorithm()};
 }
 

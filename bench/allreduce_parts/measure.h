@@ -14,7 +14,7 @@ struct Measured {
   size_t bytes = 0;
   size_t calls = 0;
   double min = 0, p50 = 0, p99 = 0;
-  double cpu = 0;        // of all ranks together, per call, when calls follow one another
+  double cpu = 0;               // of all ranks together, per call, when calls follow one another
   std::optional<bool> correct;  // every result, on every rank; nothing where nothing is summed
   std::string algorithm;
 };

@@ -1,6 +1,7 @@
 // The bytes of an allreduce over plain TCP streams, with nothing around them: every rank sends each
 // of its peers what the algorithm sends them, in the algorithm's order, and reads what they send.
 // Nothing is summed and nothing waits for a result, so this is what the wire and the kernel take.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -65,6 +66,8 @@ class Direction {
   size_t at_ = 0;
   size_t moved_ = 0;
 };
+
+constexpr size_t kBatch = size_t{512} * 1024;
 
 class Streams final : public Contender {
  public:
@@ -153,7 +156,12 @@ class Streams final : public Contender {
     pollfd fds[2] = {{.fd = -1, .events = POLLOUT, .revents = 0},
                      {.fd = -1, .events = POLLIN, .revents = 0}};
     if (!out_.done()) fds[0].fd = socket_to(out_.peer());
-    if (!in_.done()) fds[1].fd = socket_to(in_.peer());
+    if (!in_.done()) {
+      fds[1].fd = socket_to(in_.peer());
+      // Woken for a batch, not for each packet.
+      const int wanted = static_cast<int>(std::min(in_.left(), kBatch));
+      ::setsockopt(fds[1].fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+    }
     require(::poll(fds, 2, 60'000) != 0, ErrorCode::kTimeout, "no byte has moved in 60 s");
   }
 
