@@ -64,6 +64,8 @@ std::string_view name_of(Algorithm algorithm) {
       return "tree";
     case Algorithm::kChain:
       return "chain";
+    case Algorithm::kPairwise:
+      return "pairwise";
     case Algorithm::kDirect:
       return "direct";
   }

@@ -34,6 +34,7 @@ enum class Algorithm : uint8_t {
   kRecursiveDoubling,  // whole vectors; allreduce only
   kTree,               // binomial, whole vectors; broadcast and reduce only
   kChain,              // segment by segment along all ranks; broadcast and reduce only
+  kPairwise,           // every rank reduces its part from all others; allreduce only
   kDirect,  // between two ranks in turn; gather, scatter, all-to-all and barrier have only this
             // one; an allreduce goes to rank 0 and comes from there
 };

@@ -15,8 +15,9 @@ namespace headrace::comm {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr double kEqual = 1.025;  // closer together than predictions are right
-constexpr double kTurn = 0.5e-6;  // what it takes the system to let another rank run
+constexpr double kEqual = 1.025;     // closer together than predictions are right
+constexpr size_t kCached = 1 << 20;  // bytes that are still in some cache a little later
+constexpr double kTurn = 0.5e-6;     // what it takes the system to let another rank run
 
 bool is_power(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
 int lg(int p) { return std::bit_width(static_cast<unsigned>(p)) - 1; }
@@ -124,8 +125,33 @@ double star(const Layout& layout, double bytes, const CostTable& table) {
          (p - 1) * (cost.alpha / 4 + (2 * cost.beta + cost.gamma) * bytes);
 }
 
+/// As many messages as the ring, each a segment of a part. The first ones are reduced as they come;
+/// from then on the next segment and what has been made of the last are on the wire together, while
+/// what comes is reduced; the last results come alone. Where ranks share cores, it takes two turns
+/// of all of them for every segment, and what each does with messages that are there already. Not
+/// between hosts: no network likes it when all send to all at once.
+double pairwise(const Layout& layout, double bytes, double segment, const CostTable& table) {
+  const int p = layout.size;
+  if (p > layout.ranks_per_host) return kNever;
+  const Cost& cost = table.within;
+  const int others = p - 1;
+  const double messages = std::max(1.0, std::ceil(bytes / p / segment));
+  const double message = bytes / p / messages;
+  const double wire = cost.alpha + cost.beta * message;
+  const double reduction = cost.gamma * message;
+  const double turns = layout.ranks_per_core;
+  if (turns > 1) {
+    const double moved = wire + std::max(cost.beta * message, reduction);
+    return messages * (2 * in_turns(table, turns).within.alpha + turns * others * moved);
+  }
+  const double round = std::max(others * 2 * wire, wire + others * reduction);
+  return others * (std::max(wire, reduction) + wire) + (messages - 1) * round +
+         std::min(wire, reduction);
+}
+
 double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double segment,
                  const CostTable& given) {
+  if (algorithm == Algorithm::kPairwise) return pairwise(layout, bytes, segment, given);
   if (algorithm == Algorithm::kDirect) return star(layout, bytes, given);
   const CostTable table = in_turns(given, layout.ranks_per_core);
   const int p = layout.size;
@@ -230,8 +256,8 @@ const std::vector<Algorithm>& candidates(Kind kind) {
   using enum Algorithm;
   // Where two cost the same the first is taken: simple ones stand in front.
   static const std::vector<Algorithm> for_allreduce = {
-      kRecursiveDoubling, kHalvingDoubling, kRing,  kMixedRadix, kFold,
-      kBinaryBlocks,      kTwoLevel,        kDirect};
+      kRecursiveDoubling, kHalvingDoubling, kRing,     kMixedRadix, kFold,
+      kBinaryBlocks,      kTwoLevel,        kPairwise, kDirect};
   static const std::vector<Algorithm> for_halves = {kHalvingDoubling, kRing};
   static const std::vector<Algorithm> for_rooted = {kTree, kChain};
   static const std::vector<Algorithm> for_others = {kDirect};
@@ -278,7 +304,10 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   std::vector<Candidate> best;
   for (const Algorithm algorithm : candidates(kind)) {
     Candidate one{algorithm, 0, kNever};
-    for (size_t segment = size_t{16} << 10; segment <= size_t{8} << 20; segment *= 2) {
+    // What one rank has reduced the others are to fetch before it has gone to memory.
+    const bool cached = algorithm == Algorithm::kPairwise;
+    const size_t longest = cached ? kCached : size_t{8} << 20;
+    for (size_t segment = cached ? kCached : size_t{16} << 10; segment <= longest; segment *= 2) {
       const double seconds =
           predict(kind, algorithm, layout, bytes, static_cast<double>(segment), table);
       // A longer one has to be worth it: it takes more scratch.
@@ -290,13 +319,16 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   }
   std::ranges::stable_sort(best, {}, &Candidate::seconds);
   // Between ranks of one host a reduction is hidden behind the next message less well than this
-  // says: the same cores do both.
+  // says: the same cores do both. What is equal otherwise goes the way that moves the least through
+  // memory.
   if (layout.ranks_per_host == layout.size) {
-    const auto equal = std::ranges::find_if(best, [&](const Candidate& candidate) {
-      return candidate.algorithm == Algorithm::kHalvingDoubling &&
-             candidate.seconds < kEqual * best.front().seconds;
-    });
-    if (equal != best.end()) std::rotate(best.begin(), equal, equal + 1);
+    for (const Algorithm algorithm : {Algorithm::kHalvingDoubling, Algorithm::kPairwise}) {
+      const auto equal = std::ranges::find_if(best, [&](const Candidate& candidate) {
+        return candidate.algorithm == algorithm &&
+               candidate.seconds < kEqual * best.front().seconds;
+      });
+      if (equal != best.end()) std::rotate(best.begin(), equal, equal + 1);
+    }
   }
   ReasonedChoice result;
   const Candidate& first = best.front();

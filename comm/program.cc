@@ -35,6 +35,8 @@ Schedule schedule_of(const Collective& c, World world, int ranks_per_host) {
           return two_level_allreduce(world, c.count, segment, ranks_per_host);
         case Algorithm::kRecursiveDoubling:
           return recursive_doubling_allreduce(world, c.count);
+        case Algorithm::kPairwise:
+          return pairwise_allreduce(world, c.count, segment);
         case Algorithm::kDirect:
           return star_allreduce(world, c.count);
         default:

@@ -19,6 +19,7 @@ namespace headrace::comm {
 ///   fold               2 lg q + 2                 2 b (q - 1) / q + b
 ///   binary blocks      2 lg q + borders           2 b (q - 1) / q + 2 b / (size of its block)
 ///   mixed radix        2 sum (f - 1)              2 b (p - 1) / p
+///   pairwise           2 (p - 1)                  2 b (p - 1) / p
 ///   two-level          2 (g - 1) + inner(p / g)   2 b (p - 1) / p
 ///   recursive doubling lg q + 2 (lg p if p = q)   b (lg q + 1)
 ///   star               2 (p - 1)                  b (p - 1) by rank 0, b by the others
@@ -47,6 +48,11 @@ std::vector<int> radices(int size);
 /// reduce-scatter what they have in common; then back. For 6, 12, 24, 48 few steps without the
 /// extra bytes of folding. A power of two: halving-doubling; a prime number: the ring.
 Schedule mixed_radix_allreduce(World world, size_t count, size_t segment);
+
+/// Every rank gives every other one that rank's part, which is reduced there, and then its own to
+/// all. As many messages as the ring, but no rank waits for what another makes of a third one's:
+/// ranks that share cores need few turns, and a part stays in the cache while it is reduced.
+Schedule pairwise_allreduce(World world, size_t count, size_t segment);
 
 /// Ranks [i g, (i + 1) g) share host i, g = `ranks_per_host`, which divides p. Reduce-scatter
 /// within the host, allreduce between the ranks with one index within their hosts

@@ -106,6 +106,8 @@ std::vector<NamedAllreduce> allreduces() {
        }},
       {"star_allreduce", [](World w, size_t count, size_t) { return star_allreduce(w, count); },
        any, [](int p) { return 2 * static_cast<size_t>(p - 1); }},
+      {"pairwise_allreduce", pairwise_allreduce, any,
+       [](int p) { return 2 * static_cast<size_t>(p - 1); }},
       two_level(2),
       two_level(3),
       two_level(8),
@@ -183,10 +185,10 @@ INSTANTIATE_TEST_SUITE_P(All, AllreduceSchedule, testing::ValuesIn(allreduces())
                          [](const auto& param) { return param.param.name; });
 
 // 2 (p - 1) / p of the vector, which no algorithm can better (Patarasuk and Yuan, 2009).
-TEST(AllreduceBytes, AreOptimalForRingHalvingDoublingAndTwoLevels) {
+TEST(AllreduceBytes, AreOptimalForRingHalvingDoublingPairwiseAndTwoLevels) {
   for (int p : worlds()) {
-    for (const NamedAllreduce& named :
-         {allreduces()[0], allreduces()[1], two_level(2), two_level(3), two_level(8)}) {
+    for (const NamedAllreduce& named : {allreduces()[0], allreduces()[1], allreduces()[7],
+                                        two_level(2), two_level(3), two_level(8)}) {
       if (!named.takes(p)) continue;
       const size_t count = static_cast<size_t>(p) * 1000;
       for (size_t segment : {size_t{64}, kWhole}) {
