@@ -48,9 +48,9 @@ Cost cost_from(const ordered_json& json, const char* key, const std::string& wha
 }  // namespace
 
 CostTable built_in_table(std::string_view transport) {
-  // Reduced as it is read from the sender's memory or the ring: little more than copying it.
+  // Reduced as it is read from the sender's memory: little more than copying it.
   const Cost inproc{1e-6, 0.06e-9, 0.02e-9};
-  const Cost shm{0.5e-6, 0.08e-9, 0.02e-9};
+  const Cost shm{0.5e-6, 0.06e-9, 0.03e-9};
   const Cost loopback{4.5e-6, 0.12e-9, kGamma};
   const Cost network{25e-6, 0.85e-9, kGamma};
   if (transport == "inproc") return {"inproc, built in", inproc, inproc};

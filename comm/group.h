@@ -98,7 +98,10 @@ class Group {
   /// What kChoose means for this collective here.
   Choice choice(const Collective& collective) const;
 
-  /// Memory that collectives will often be in; see Transport.
+  /// Memory that collectives will often be in, the longer ones above all, so that the transport may
+  /// prepare it (Transport::add_region): ranks of one host then read it from each other, without
+  /// copies. Not needed for correctness, and of no influence on results. Only while no collective
+  /// is in it and nobody writes to it; a region is removed before its memory is freed.
   void add_region(void* data, size_t bytes);
   void remove_region(void* data);
 
@@ -109,6 +112,21 @@ class Group {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// Memory that a group knows of while this lives.
+class Region {
+ public:
+  Region(Group& group, void* data, size_t bytes) : group_(group), data_(data) {
+    group.add_region(data, bytes);
+  }
+  ~Region() { group_.remove_region(data_); }
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
+ private:
+  Group& group_;
+  void* data_;
 };
 
 /// `size` groups, one per rank, for threads of this process.

@@ -35,6 +35,7 @@ Cost measure(Group& pair, const MeasureOptions& options) {
   require(options.repeats > 0 && options.longest >= 4096, ErrorCode::kInvalidArgument,
           "measuring takes at least one message, of at least 4096 bytes");
   std::vector<float> values(options.longest / sizeof(float), 1.0f);
+  const Region region(pair, values.data(), values.size() * sizeof(float));
   // A broadcast between two is one message; there and back it is a round trip.
   const auto round_trip = [&](size_t count) {
     Collective collective{.kind = Kind::kBroadcast,

@@ -63,8 +63,11 @@ Segment::Segment(int rank, int size, int lanes, Store& store, Deadline deadline)
     : size_(size), lanes_(lanes) {
   const auto ranks = static_cast<size_t>(size);
   const size_t bells = sizeof(Bell) * ranks;
+  const size_t memories = sizeof(Memory) * ranks;
+  const size_t reads = (ranks * ranks + 63) / 64 * 64;
   static_assert(sizeof(Head) <= 64);
-  bytes_ = 64 + bells + sizeof(Ring) * ranks * ranks * static_cast<size_t>(lanes);
+  bytes_ =
+      64 + bells + memories + reads + sizeof(Ring) * ranks * ranks * static_cast<size_t>(lanes);
   if (rank == 0) {
     create(store);
   } else {
@@ -72,9 +75,16 @@ Segment::Segment(int rank, int size, int lanes, Store& store, Deadline deadline)
   }
   auto* place = static_cast<std::byte*>(memory_) + 64;
   bells_ = std::launder(reinterpret_cast<Bell*>(place));
-  rings_ = std::launder(reinterpret_cast<Ring*>(place + bells));
+  place += bells;
+  memories_ = std::launder(reinterpret_cast<Memory*>(place));
+  place += memories;
+  reads_ = std::launder(reinterpret_cast<std::atomic<uint8_t>*>(place));
+  rings_ = std::launder(reinterpret_cast<Ring*>(place + reads));
+}
+
+void Segment::meet(Store& store, Deadline deadline) {
   // Whoever comes last opens the door: rank 0 keeps the file until nobody needs its number.
-  if (store.add(kFound, 1) == size) store.set(kAllFound, "");
+  if (store.add(kFound, 1) == size_) store.set(kAllFound, "");
   store.get(kAllFound, deadline);
   file_.reset();
 }

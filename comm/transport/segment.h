@@ -15,17 +15,22 @@ namespace headrace::comm {
 class Segment {
  public:
   /// One chunk on its way. The sender makes it full, the receiver makes it empty; the one who waits
-  /// for the other looks at `full` alone. A short message lies in the cache line behind.
+  /// for the other looks at `full` alone. A short message lies in the cache line behind. A chunk of
+  /// any length may be lent instead: then the slot says where it is in the sender's regions.
   struct alignas(64) Slot {
     static constexpr size_t kBytes = 32 * 1024;
     std::atomic<uint32_t> full{0};
     uint32_t op = 0;
     uint32_t index = 0;
-    uint32_t count = 0;  // bytes in this chunk
+    uint32_t generation = 0;  // of the region; 0: the bytes are here
     uint64_t signature = 0;
-    uint64_t bytes = 0;  // of the whole message
+    uint64_t bytes = 0;   // of the whole message
+    uint64_t count = 0;   // bytes in this chunk
+    uint64_t offset = 0;  // in the region
+    uint32_t region = 0;
     alignas(64) std::byte data[kBytes];
   };
+  static_assert(offsetof(Slot, data) == 64);
 
   /// Chunks of one lane from one rank to another, in the order of their sends: a ring with one
   /// writer and one reader. Its bytes fit into the cache that two cores share or a core has, so
@@ -43,6 +48,8 @@ class Segment {
     std::atomic<uint32_t> listeners{0};
     /// The rank has left. Peers look at it while they wait, so it has a cache line of its own.
     alignas(64) std::atomic<uint32_t> gone{0};
+    /// The rank has forgotten its messages: what it has lent may hold anything since.
+    std::atomic<uint32_t> cancelled{0};
 
     /// After something was stored for the rank: wakes it if it listens. Whoever says that he
     /// listens either sees what was stored before this call, or is woken by it.
@@ -53,10 +60,28 @@ class Segment {
     void wait(uint32_t seen, std::chrono::steady_clock::time_point until);
   };
 
+  /// Memory of a rank that others read: a part of a file of that process (shared_pages.h). Valid
+  /// while its generation is odd. What it says is not believed before it has been compared with the
+  /// file.
+  struct Region {
+    std::atomic<uint32_t> generation{0};
+    int32_t file = -1;
+    uint64_t inode = 0;
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  static constexpr uint32_t kRegions = 256;
+  struct alignas(64) Memory {
+    std::atomic<int32_t> process{0};
+    Region regions[kRegions];
+  };
+
   /// Made by rank 0 and found by the others through the store. Throws kUnsupported where a rank
   /// cannot see the memory of another (another host, user, or container), kTimeout at the deadline.
   Segment(int rank, int size, int lanes, Store& store, Deadline deadline);
   ~Segment();
+  /// Returns when all ranks have called it.
+  void meet(Store& store, Deadline deadline);
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
@@ -64,6 +89,11 @@ class Segment {
     return rings_[static_cast<size_t>((from * size_ + to) * lanes_ + lane)];
   }
   Bell& bell(int rank) const { return bells_[rank]; }
+  Memory& memory(int rank) const { return memories_[rank]; }
+  /// 1 when `reader` has found that it can read the regions of `owner`.
+  std::atomic<uint8_t>& reads(int reader, int owner) const {
+    return reads_[static_cast<size_t>(reader * size_ + owner)];
+  }
 
  private:
   struct Head;
@@ -78,6 +108,8 @@ class Segment {
   void* memory_ = nullptr;
   Descriptor file_;  // rank 0's, until all have found it
   Bell* bells_ = nullptr;
+  Memory* memories_ = nullptr;
+  std::atomic<uint8_t>* reads_ = nullptr;
   Ring* rings_ = nullptr;
 };
 

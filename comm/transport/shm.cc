@@ -1,6 +1,7 @@
 #include "comm/transport/shm.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <string>
@@ -9,11 +10,17 @@
 
 #include "comm/transport/control.h"
 #include "comm/transport/queue.h"
+#include "comm/transport/regions.h"
 #include "comm/transport/segment.h"
 #include "core/error.h"
 
 namespace headrace::comm {
 namespace {
+
+/// Shorter messages are copied through the ring: that is quicker than to tell where they are and to
+/// hear that they have been read.
+constexpr size_t kLentFrom = 48 * 1024;
+constexpr size_t kLentFromInTurns = 8 * 1024;  // where ranks share cores
 
 class ShmTransport final : public Transport {
  public:
@@ -21,6 +28,8 @@ class ShmTransport final : public Transport {
       : Transport(options.rank, options.size, lanes, mesh.ranks_on_host, mesh.cores_on_host),
         segment_(options.rank, options.size, lanes, store, deadline),
         bell_(segment_.bell(options.rank)),
+        regions_(segment_, options.rank),
+        peer_regions_(segment_, options.rank, options.size),
         out_(static_cast<size_t>(options.size * lanes)),
         in_(out_.size()),
         control_(options.rank, first_of(mesh)) {
@@ -32,6 +41,19 @@ class ShmTransport final : public Transport {
         in_[at(peer, lane)].peer = peer;
       }
     }
+    segment_.meet(store, deadline);
+    for (int peer = 0; peer < size(); ++peer) {
+      if (peer == rank()) continue;
+      const std::string refusal = peer_regions_.refusal(peer);
+      if (refusal.empty()) {
+        segment_.reads(rank(), peer).store(1);
+      } else if (options.warn) {
+        options.warn(fmt::format(
+            "rank {} cannot read the memory of rank {}, whose long messages to it are copied twice "
+            "therefore: {}",
+            rank(), peer, refusal));
+      }
+    }
   }
 
   std::string_view name() const override { return "shm"; }
@@ -41,14 +63,17 @@ class ShmTransport final : public Transport {
     control_.listen(listener);
   }
 
+  void add_region(void* data, size_t bytes) override { regions_.add(data, bytes); }
+  void remove_region(void* data) override { regions_.remove(data); }
+
   void send(Message& message) override {
     Out& out = out_[at(message.peer, message.lane)];
-    const bool idle = out.posted.empty();
+    const bool idle = !out.busy();
     out.posted.push(message);
     if (!idle) return;
     size_t budget = kMaxPiece;
     move_out(out, budget);
-    if (!out.posted.empty()) sending_.push_back(&out);
+    if (out.busy()) sending_.push_back(&out);
   }
 
   void receive(Message& message) override {
@@ -63,7 +88,7 @@ class ShmTransport final : public Transport {
     for (size_t i = 0; i < sending_.size();) {
       size_t budget = kMaxPiece;
       moved |= move_out(*sending_[i], budget);
-      i = keep(sending_, i, !sending_[i]->posted.empty());
+      i = keep(sending_, i, sending_[i]->busy());
     }
     for (size_t i = 0; i < receiving_.size();) {
       moved |= move_in(*receiving_[i]);
@@ -75,9 +100,14 @@ class ShmTransport final : public Transport {
     return moved;
   }
 
-  // Peers touch nothing but the segment.
+  // Peers only read what was lent to them, and look afterwards whether it still was.
   void cancel() override {
-    for (Out& out : out_) out.posted.clear();
+    bell_.cancelled.store(1);
+    for (Out& out : out_) {
+      out.posted.clear();
+      out.lent.fill(nullptr);
+      out.lent_count = 0;
+    }
     for (In& in : in_) in.posted.clear();
     sending_.clear();
     receiving_.clear();
@@ -113,13 +143,27 @@ class ShmTransport final : public Transport {
     Ring* ring = nullptr;
     uint64_t sent = 0;  // chunks
     int peer = -1;
+    /// Messages that are in the ring, and done when the peer has read a chunk, by its slot: the
+    /// last one that was lent.
+    std::array<Message*, Ring::kSlots> lent{};
+    int lent_count = 0;
+    uint64_t unread = 0;     // the first chunk that may not have been read, while there are any
+    uint64_t last_lent = 0;  // chunk of the message in front, and 1; 0: none
+
+    bool busy() const { return !posted.empty() || lent_count > 0; }
   };
 
   struct In {
     MessageQueue posted;
     Ring* ring = nullptr;
     uint64_t received = 0;  // chunks
-    bool stuck = false;     // nothing more will be received
+    /// What the slot of a chunk says, once it has been looked at, and how much has been read.
+    uint32_t generation = 0;
+    uint32_t region = 0;
+    size_t count = 0;
+    uint64_t offset = 0;
+    size_t read = 0;
+    bool stuck = false;  // nothing more will be received
     int peer = -1;
   };
 
@@ -142,23 +186,19 @@ class ShmTransport final : public Transport {
   }
 
   bool move_out(Out& out, size_t& budget) {
-    bool moved = false;
+    bool moved = finish_lent(out);
     while (!out.posted.empty() && budget > 0) {
       Slot& slot = out.ring->slots[out.sent % Ring::kSlots];
-      if (slot.full.load(std::memory_order_acquire) != 0) {
-        // Ask to be told; then look again, because the receiver may have looked for the request
-        // just before.
-        out.ring->sender_waits.store(1);
-        if (slot.full.load() != 0) return moved;
-      }
+      if (!is_empty(out, slot)) return moved;
+      if (finish_lent(out)) moved = true;
       Message& message = out.posted.front();
-      const size_t count = std::min(message.bytes - message.moved, Slot::kBytes);
       slot.op = message.op;
       slot.index = message.index;
       slot.signature = message.signature;
       slot.bytes = message.bytes;
-      slot.count = static_cast<uint32_t>(count);
-      if (count > 0) std::memcpy(slot.data, message.data + message.moved, count);
+      const size_t count = fill(out, slot, message);
+      const bool copied = out.last_lent != out.sent + 1;
+      slot.count = count;
       slot.full.store(1);
       segment_.bell(out.peer).ring_if_heard();
       ++out.sent;
@@ -167,13 +207,71 @@ class ShmTransport final : public Transport {
       Slot& next = out.ring->slots[out.sent % Ring::kSlots];
       __builtin_prefetch(&next, 1);
       __builtin_prefetch(next.data, 1);
-      budget -= std::min(budget, std::max<size_t>(count, 64));
+      budget -= std::min(budget, std::max<size_t>(copied ? count : 0, 64));
       message.moved += count;
       moved = true;
       if (message.moved == message.bytes) {
-        message.done = true;
         out.posted.pop();
+        put(out, message);
       }
+    }
+    if (out.lent_count > 0) is_empty(out, out.ring->slots[out.unread % Ring::kSlots]);
+    return moved;
+  }
+
+  /// Whether the receiver has read a slot; if not, it will tell.
+  static bool is_empty(Out& out, Slot& slot) {
+    if (slot.full.load(std::memory_order_acquire) == 0) return true;
+    // Ask to be told; then look again, because the receiver may have looked for the request just
+    // before.
+    if (out.ring->sender_waits.load() == 0) out.ring->sender_waits.store(1);
+    return slot.full.load() == 0;
+  }
+
+  /// Puts the next chunk of a message into a slot, or where it is. Its length.
+  size_t fill(Out& out, Slot& slot, const Message& message) {
+    const std::byte* data = message.data + message.moved;
+    const size_t left = message.bytes - message.moved;
+    slot.generation = 0;
+    size_t count = std::min(left, Slot::kBytes);
+    if (message.bytes >= lent_from_ && reinterpret_cast<uintptr_t>(data) % 8 == 0 &&
+        segment_.reads(out.peer, rank()).load(std::memory_order_relaxed) != 0) {
+      const OwnRegions::Found found = regions_.find(data, left);
+      if (found.count > 0) {
+        slot.generation = found.generation;
+        slot.region = found.region;
+        slot.offset = found.offset;
+        out.last_lent = out.sent + 1;
+        return found.count;
+      }
+      count = std::min(count, found.before);
+    }
+    if (count > 0) std::memcpy(slot.data, data, count);
+    return count;
+  }
+
+  /// A message is in the ring with all its chunks.
+  static void put(Out& out, Message& message) {
+    const uint64_t last_lent = std::exchange(out.last_lent, 0);
+    const uint64_t chunk = last_lent - 1;
+    if (last_lent == 0 || out.sent - chunk > Ring::kSlots) {  // nothing lent, or long read
+      message.done = true;
+      return;
+    }
+    if (out.lent_count++ == 0) out.unread = chunk;
+    out.lent[chunk % Ring::kSlots] = &message;
+  }
+
+  /// Messages of which the peer has read what was lent to it are done. Chunks are read in order.
+  static bool finish_lent(Out& out) {
+    bool moved = false;
+    while (out.lent_count > 0 &&
+           out.ring->slots[out.unread % Ring::kSlots].full.load(std::memory_order_acquire) == 0) {
+      Message*& message = out.lent[out.unread++ % Ring::kSlots];
+      if (message == nullptr) continue;
+      std::exchange(message, nullptr)->done = true;
+      --out.lent_count;
+      moved = true;
     }
     return moved;
   }
@@ -191,25 +289,32 @@ class ShmTransport final : public Transport {
         }
         return moved;
       }
-      if (!as_expected(message, slot)) {
+      if (in.read == 0 && !as_expected(in, message, slot)) {
         in.stuck = true;
         return moved;
       }
-      const size_t count = slot.count;
+      const bool is_lent = in.generation != 0;
+      const size_t count = is_lent ? std::min(budget, in.count - in.read) : in.count;
+      const std::byte* bytes = is_lent ? lent(in, count) : slot.data;
+      if (bytes == nullptr) return moved;
       if (count > 0 && message.take != nullptr) {
-        message.take(message, slot.data, message.moved, count);
+        message.take(message, bytes, message.moved, count);
       } else if (count > 0) {
-        std::memcpy(message.data + message.moved, slot.data, count);
+        std::memcpy(message.data + message.moved, bytes, count);
       }
+      if (is_lent && !still_lent(in)) return moved;
+      in.read += count;
+      budget -= std::min(budget, std::max<size_t>(count, 64));
+      message.moved += count;
+      moved = true;
+      if (in.read < in.count) continue;
+      in.read = 0;
       slot.full.store(0);
       if (in.ring->sender_waits.load() != 0) {
         in.ring->sender_waits.store(0);
         segment_.bell(in.peer).ring_if_heard();
       }
       ++in.received;
-      budget -= std::min(budget, std::max<size_t>(count, 64));
-      message.moved += count;
-      moved = true;
       if (message.moved == message.bytes) {
         message.done = true;
         in.posted.pop();
@@ -218,20 +323,52 @@ class ShmTransport final : public Transport {
     return moved;
   }
 
+  /// The next bytes of a lent chunk; null if this rank cannot read them, which has been told then.
+  const std::byte* lent(In& in, size_t count) {
+    try {
+      return peer_regions_.at(in.peer, in.region, in.generation, in.offset + in.read, count);
+    } catch (const Error& error) {
+      in.stuck = true;
+      control_.lost(in.peer, error.what());
+      return nullptr;
+    }
+  }
+
+  /// After reading: a peer that has failed meanwhile says so before it lets its caller write to
+  /// what it had lent. Nobody waits for the other, who may be frozen.
+  bool still_lent(In& in) {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (segment_.bell(in.peer).cancelled.load() == 0) return true;
+    in.stuck = true;
+    control_.lost(in.peer, fmt::format("rank {} has given up what it was sending", in.peer));
+    return false;
+  }
+
   /// What stands in shared memory is not believed before it is looked at.
-  bool as_expected(const Message& message, const Slot& slot) {
+  bool as_expected(In& in, const Message& message, const Slot& slot) {
+    in.generation = slot.generation;
+    in.region = slot.region;
+    in.count = slot.count;
+    in.offset = slot.offset;
     std::string found = difference(message, {slot.op, slot.index, slot.signature, slot.bytes});
-    if (found.empty() && slot.count != std::min(message.bytes - message.moved, Slot::kBytes)) {
-      found = fmt::format("a chunk of {} bytes after {} of {}", slot.count, message.moved,
-                          message.bytes);
+    const size_t left = message.bytes - message.moved;
+    const bool fits = in.count <= left && (in.count > 0 || message.bytes == 0) &&
+                      (in.generation != 0 || in.count <= Slot::kBytes) &&
+                      (message.take == nullptr || in.count % message.unit == 0);
+    if (found.empty() && !fits) {
+      found =
+          fmt::format("a chunk of {} bytes after {} of {}", in.count, message.moved, message.bytes);
     }
     if (found.empty()) return true;
     listener_->mismatched(message, slot.op, found);
     return false;
   }
 
+  const size_t lent_from_ = ranks_on_host() > cores_on_host() ? kLentFromInTurns : kLentFrom;
   Segment segment_;
   Segment::Bell& bell_;
+  OwnRegions regions_;
+  PeerRegions peer_regions_;
   std::vector<Out> out_;
   std::vector<In> in_;
   std::vector<Out*> sending_;

@@ -97,8 +97,10 @@ class Transport {
   /// Whom to tell; once, before anything is posted. Peers may fail before.
   virtual void listen(TransportListener& listener) = 0;
 
-  /// Memory that messages will often be in, so that a transport may prepare it. Not needed for
-  /// correctness. A region is removed before its memory is freed.
+  /// Memory that messages will often be in, so that a transport may prepare it: register it, or
+  /// make it readable for others (a child of fork() then shares it). Not needed for correctness.
+  /// Nobody writes to it while it is added or removed, no message is in it, and a region is removed
+  /// before its memory is freed.
   virtual void add_region(void* /*data*/, size_t /*bytes*/) {}
   virtual void remove_region(void* /*data*/) {}
 

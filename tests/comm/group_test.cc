@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ std::vector<Case> cases(int p) {
       {Kind::kAllreduce, Algorithm::kRecursiveDoubling},
       {Kind::kAllreduce, Algorithm::kDirect},
       {Kind::kAllreduce, Algorithm::kMixedRadix},
+      {Kind::kAllreduce, Algorithm::kPairwise},
       {Kind::kAllreduce, Algorithm::kTwoLevel},
       {Kind::kAllreduce, Algorithm::kChoose},
       {Kind::kReduceScatter, Algorithm::kRing},
@@ -106,6 +108,11 @@ void run_and_check(Group& group, Collective c) {
   }
   c.data = data.data();
   if (c.kind == Kind::kAllToAll) c.input = input.data();
+  // Some ranks have told their group where it is: transports take other ways then.
+  const bool known = c.count > 0 && (static_cast<size_t>(group.rank()) + c.segment) % 2 == 0;
+  std::optional<Region> data_region, input_region;
+  if (known) data_region.emplace(group, data.data(), data.bytes().size());
+  if (known) input_region.emplace(group, input.data(), data.bytes().size());
   group.run(c);
   for (size_t i = 0; i < c.count; ++i) {
     int value = 0;

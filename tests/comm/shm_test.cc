@@ -27,7 +27,8 @@ using testing::TempFolder;
 /// Processes that are ranks of a group; body(group, rank) returns the exit code, 1 on an Error.
 class Ranks {
  public:
-  Ranks(int size, const std::function<int(Group&, int)>& body) {
+  Ranks(int size, const std::function<int(Group&, int)>& body, double timeout = 30)
+      : timeout_(timeout) {
     for (int rank = 0; rank < size; ++rank) {
       ids_.push_back(fork());
       if (ids_.back() == 0) _exit(run(rank, size, body));
@@ -56,7 +57,7 @@ class Ranks {
   int run(int rank, int size, const std::function<int(Group&, int)>& body) const {
     try {
       const auto store = open_file_store(folder_ / "store");
-      const GroupOptions options{.timeout = 30};
+      const GroupOptions options{.timeout = timeout_};
       Group group(connect_shm({.rank = rank, .size = size}, options.concurrent, *store), options);
       return body(group, rank);
     } catch (const Error& error) {
@@ -65,6 +66,7 @@ class Ranks {
     }
   }
 
+  double timeout_;
   TempFolder folder_;
   std::vector<pid_t> ids_;
 };
@@ -141,7 +143,10 @@ TEST(Shm, AnotherMemoryIsRefused) {
   // The right size and another number.
   const auto store = make_memory_store();
   std::thread zero([&] {
-    expect_error(ErrorCode::kTimeout, [&] { Segment(0, 2, 1, *store, deadline_in(2)); });
+    expect_error(ErrorCode::kTimeout, [&] {
+      const auto deadline = deadline_in(2);
+      Segment(0, 2, 1, *store, deadline).meet(*store, deadline);
+    });
   });
   std::string where = store->get("shm/where", deadline_in(5));
   where.back() = static_cast<char>(where.back() ^ 1);
