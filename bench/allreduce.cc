@@ -1,5 +1,6 @@
 // How long ranks take to sum a vector: allreduce of float32, in place, over a transport. Starts its
 // ranks on this machine, each pinned to a core, or is one rank of several. Every result is checked.
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,6 +35,7 @@ struct Settings {
   int spin_us = -1;
   double timeout = 60;
   bool insecure = false;
+  bool unknown_memory = false;
 };
 
 Algorithm parse_algorithm(const std::string& name) {
@@ -44,6 +46,7 @@ class Headrace final : public Contender {
  public:
   Headrace(Group& group, const Settings& settings)
       : group_(group),
+        adds_region_(!settings.unknown_memory),
         collective_{.algorithm = parse_algorithm(settings.algorithm),
                     .segment = settings.segment,
                     .name = "bench"} {}
@@ -54,7 +57,9 @@ class Headrace final : public Contender {
   void prepare(float* data, size_t count) override {
     collective_.data = data;
     collective_.count = count;
+    if (adds_region_) region_.emplace(group_, data, count * sizeof(float));
   }
+  void release() override { region_.reset(); }
   void run() override { group_.run(collective_); }
   std::string algorithm() const override {
     const bool open = collective_.algorithm == Algorithm::kChoose;
@@ -69,6 +74,8 @@ class Headrace final : public Contender {
 
  private:
   Group& group_;
+  bool adds_region_;
+  std::optional<comm::Region> region_;
   Collective collective_;
 };
 
@@ -151,6 +158,8 @@ int main(int argc, char** argv) {
                  "TCP congestion control; auto: reno on loopback");
   app.add_option("--spin", settings.spin_us, "Microseconds of polling before sleep; -1: chosen");
   app.add_option("--timeout", settings.timeout, "Seconds until a silent rank is given up");
+  app.add_flag("--unknown-memory", settings.unknown_memory,
+               "Do not tell the group where the vectors are (Group::add_region)");
   app.add_flag("--insecure", settings.insecure, "Talk to other machines without HEADRACE_SECRET");
   CLI11_PARSE(app, argc, argv);
   return headrace::bench::guarded_main([&] { return headrace::bench::run(settings); });

@@ -13,8 +13,9 @@ class Contender {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
-  /// What is summed from now on, in place: `data` stays where it is until the next call.
+  /// What is summed from now on, in place: `data` stays where it is until release().
   virtual void prepare(float* data, size_t count) = 0;
+  virtual void release() {}
   virtual void run() = 0;
   /// False for one that only moves as many bytes: there is no result to check.
   virtual bool sums() const { return true; }
