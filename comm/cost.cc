@@ -31,50 +31,75 @@ class Sum {
   Sum(const Layout& layout, double segment, const CostTable& table)
       : layout_(layout), segment_(segment), table_(table) {}
 
-  /// `steps` exchanges of `bytes` with a partner `distance` ranks away, while `sharing` ranks of
-  /// the host do the same.
-  void steps(double steps, double bytes, int distance, bool reduces) {
+  /// `steps` exchanges of `bytes` with a partner, while `leaving` ranks of a host, this one among
+  /// them, talk to other hosts and share the way there; 0: nobody leaves the host.
+  void steps(double steps, double bytes, int leaving, bool reduces) {
     if (steps <= 0) return;
-    // Of the g ranks of a host, those whose partner is on another host share the way there: all of
-    // them, or the one at the end of a ring's stretch.
-    const int g = layout_.ranks_per_host;
-    const bool leaves = layout_.size > g && (distance >= g || distance == kRing);
-    const Cost& cost = leaves ? table_.between : table_.within;
-    const double sharing = leaves && distance != kRing ? g : 1;
+    const Cost& cost = leaving > 0 ? table_.between : table_.within;
     const double messages = std::max(1.0, std::ceil(bytes / segment_));
-    const double wire = cost.alpha + cost.beta * sharing * bytes / messages;
+    const double wire = cost.alpha + cost.beta * std::max(leaving, 1) * bytes / messages;
     const double reduction = reduces ? cost.gamma * bytes / messages : 0;
     seconds_ += steps * std::max({messages * wire, wire + reduction, messages * reduction});
     if (messages > 1) seconds_ += std::min(wire, reduction);
   }
 
-  void ring(int size, double bytes, int distance, bool reduces) {
-    steps(size - 1, bytes / size, distance, reduces);
+  void ring(int size, double bytes, int leaving, bool reduces) {
+    steps(size - 1, bytes / size, leaving, reduces);
   }
 
-  /// Halving, or doubling (the same without reductions): the nearest partner first.
+  /// Halving, or doubling (the same without reductions), of ranks that are `distance` apart: the
+  /// nearest partner first.
   void halving(int size, double bytes, int distance, bool reduces) {
     for (int bit = 1; bit < size; bit *= 2) {
       bytes /= 2;
-      steps(1, bytes, bit * distance, reduces);
+      steps(1, bytes, leaving_to_mirrored(bit * distance), reduces);
     }
   }
 
-  void allreduce(int size, double bytes, int distance) {
-    for (const bool reduces : {true, false}) {
-      if (is_power(size)) {
-        halving(size, bytes, distance, reduces);
-      } else {
-        ring(size, bytes, distance, reduces);
-      }
-    }
+  // How many ranks of one host have their partner on another, on the host that has the most:
+
+  /// everybody's partner is so far away that it is on another host
+  int leaving_all() const { return alone() ? 0 : layout_.ranks_per_host; }
+  /// a ring of all ranks: the last of each host
+  int leaving_in_ring() const { return alone() ? 0 : 1; }
+  /// rank i's is i + distance
+  int leaving_to_next(int distance) const { return std::min(distance, leaving_all()); }
+  /// rank i's is i with one bit of its number flipped
+  int leaving_to_mirrored(int distance) const {
+    if (layout_.ranks_per_host % (2 * distance) == 0) return 0;
+    return leaving(distance, [distance](int rank) { return rank ^ distance; });
+  }
+  /// `radix` ranks at distances of `stride` form a ring
+  int leaving_in_rings(int stride, int radix) const {
+    if (layout_.ranks_per_host % (stride * radix) == 0) return 0;
+    return leaving(stride, [=](int rank) {
+      const int digit = rank / stride % radix;
+      return rank + ((digit + 1) % radix - digit) * stride;
+    });
   }
 
   double seconds() const { return seconds_; }
 
-  static constexpr int kRing = -1;
-
  private:
+  bool alone() const { return layout_.ranks_per_host == layout_.size; }
+
+  /// Of partners that are `distance` away at least.
+  template <typename Partner>
+  int leaving(int distance, Partner partner) const {
+    const int g = layout_.ranks_per_host;
+    if (alone() || distance >= g) return leaving_all();
+    int most = 0;
+    for (int first = 0; first < layout_.size; first += g) {
+      int count = 0;
+      for (int rank = first; rank < first + g; ++rank) {
+        const int other = partner(rank);
+        count += other < layout_.size && other / g != first / g;
+      }
+      most = std::max(most, count);
+    }
+    return most;
+  }
+
   Layout layout_;
   double segment_;
   const CostTable& table_;
@@ -83,15 +108,16 @@ class Sum {
 
 double binary_blocks(Sum sum, int p, double bytes) {
   const int largest = 1 << lg(p);
-  sum.allreduce(largest, bytes, 1);
+  for (const bool reduces : {true, false}) sum.halving(largest, bytes, 1, reduces);
   // From block to block, both ways. The smaller one has less to halve, so that what it has to bring
   // is on its way meanwhile: what remains is the last part, and the start of so many messages.
   int larger = largest;
   for (int rest = p - largest; rest > 0;) {
     const int size = 1 << lg(rest);
     for (const bool reduces : {true, false}) {
-      sum.steps(1, bytes / larger, larger, reduces);
-      sum.steps(larger / size - 1 - lg(larger / size), 0, larger, false);
+      const int leaving = sum.leaving_to_next(larger);
+      sum.steps(1, bytes / larger, leaving, reduces);
+      sum.steps(larger / size - 1 - lg(larger / size), 0, leaving, false);
     }
     larger = size;
     rest -= size;
@@ -110,14 +136,16 @@ CostTable in_turns(CostTable table, double ranks_per_core) {
   return table;
 }
 
-/// Everything goes to rank 0 and comes from it. Where ranks share cores, it takes two turns of all
-/// of them, and what rank 0 does with messages that are there already: an eighth of alpha each.
+/// Everything goes to rank 0 and comes from it. Where the ranks of one host share cores, it takes
+/// two turns of all of them, and what rank 0 does with messages that are there already: an eighth
+/// of alpha each.
 double star(const Layout& layout, double bytes, const CostTable& table) {
   const int p = layout.size;
-  if (layout.ranks_per_core <= 1 || p == 1) {
-    Sum sum(layout, kNever, table);
-    sum.steps(p - 1, bytes, layout.ranks_per_host, true);
-    sum.steps(p - 1, bytes, layout.ranks_per_host, false);
+  if (layout.ranks_per_core <= 1 || p == 1 || layout.ranks_per_host < p) {
+    const CostTable costs = in_turns(table, layout.ranks_per_core);
+    Sum sum(layout, kNever, costs);
+    sum.steps(p - 1, bytes, sum.leaving_all(), true);
+    sum.steps(p - 1, bytes, sum.leaving_all(), false);
     return sum.seconds();
   }
   const Cost& cost = table.within;
@@ -161,17 +189,19 @@ double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double
   Sum whole(layout, kNever, table);
   switch (algorithm) {
     case Algorithm::kRing:
-      sum.ring(p, bytes, Sum::kRing, true);
-      sum.ring(p, bytes, Sum::kRing, false);
+      for (const bool reduces : {true, false}) {
+        sum.ring(p, bytes, sum.leaving_in_ring(), reduces);
+      }
       return sum.seconds();
     case Algorithm::kHalvingDoubling:
       if (!is_power(p)) return kNever;
-      sum.allreduce(p, bytes, 1);
+      for (const bool reduces : {true, false}) sum.halving(p, bytes, 1, reduces);
       return sum.seconds();
     case Algorithm::kFold:
-      if (p > q) sum.steps(1, bytes, q, true);
-      sum.allreduce(q, bytes, 1);
-      if (p > q) sum.steps(1, bytes, q, false);
+      for (const bool reduces : {true, false}) {
+        if (p > q) sum.steps(1, bytes, sum.leaving_to_next(q), reduces);
+        sum.halving(q, bytes, 1, reduces);
+      }
       return sum.seconds();
     case Algorithm::kBinaryBlocks:
       return binary_blocks(sum, p, bytes);
@@ -180,7 +210,7 @@ double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double
         double left = bytes;
         int stride = 1;
         for (const int radix : radices(p)) {
-          sum.ring(radix, left, stride, reduces);
+          sum.ring(radix, left, sum.leaving_in_rings(stride, radix), reduces);
           left /= radix;
           stride *= radix;
         }
@@ -188,14 +218,21 @@ double allreduce(Algorithm algorithm, const Layout& layout, double bytes, double
       return sum.seconds();
     case Algorithm::kTwoLevel:
       if (g < 2 || g == p || p % g != 0) return kNever;
-      sum.ring(g, bytes, 1, true);
-      sum.allreduce(p / g, bytes / g, g);
-      sum.ring(g, bytes, 1, false);
+      for (const bool reduces : {true, false}) {
+        sum.ring(g, bytes, 0, reduces);
+        if (is_power(p / g)) {
+          sum.halving(p / g, bytes / g, g, reduces);
+        } else {
+          sum.ring(p / g, bytes / g, sum.leaving_all(), reduces);
+        }
+      }
       return sum.seconds();
     case Algorithm::kRecursiveDoubling:
-      if (p > q) whole.steps(1, bytes, q, true);
-      for (int bit = 1; bit < q; bit *= 2) whole.steps(1, bytes, bit, true);
-      if (p > q) whole.steps(1, bytes, q, false);
+      if (p > q) whole.steps(1, bytes, whole.leaving_to_next(q), true);
+      for (int bit = 1; bit < q; bit *= 2) {
+        whole.steps(1, bytes, whole.leaving_to_mirrored(bit), true);
+      }
+      if (p > q) whole.steps(1, bytes, whole.leaving_to_next(q), false);
       return whole.seconds();
     default:
       return kNever;
@@ -209,7 +246,9 @@ double rooted(Algorithm algorithm, const Layout& layout, double bytes, double se
   const Cost& cost = leaves ? table.between : table.within;
   if (algorithm == Algorithm::kTree) {
     Sum sum(layout, kNever, table);
-    for (int bit = 1; bit < layout.size; bit *= 2) sum.steps(1, bytes, bit, reduces);
+    for (int bit = 1; bit < layout.size; bit *= 2) {
+      sum.steps(1, bytes, sum.leaving_to_mirrored(bit), reduces);
+    }
     return sum.seconds();
   }
   if (algorithm != Algorithm::kChain) return kNever;
@@ -223,14 +262,14 @@ double half(Algorithm algorithm, const Layout& layout, double bytes, double segm
             const CostTable& table, bool reduces) {
   Sum sum(layout, segment, table);
   if (algorithm == Algorithm::kRing) {
-    sum.ring(layout.size, bytes, Sum::kRing, reduces);
+    sum.ring(layout.size, bytes, sum.leaving_in_ring(), reduces);
     return sum.seconds();
   }
   if (algorithm != Algorithm::kHalvingDoubling || !is_power(layout.size)) return kNever;
   // The farthest partner first, with the longest messages.
   for (int bit = layout.size / 2; bit > 0; bit /= 2) {
     bytes /= 2;
-    sum.steps(1, bytes, bit, reduces);
+    sum.steps(1, bytes, sum.leaving_to_mirrored(bit), reduces);
   }
   return sum.seconds();
 }
@@ -239,9 +278,11 @@ double direct(Kind kind, const Layout& layout, double bytes, double segment,
               const CostTable& table) {
   Sum sum(layout, segment, table);
   if (kind == Kind::kBarrier) {
-    for (int i = 0; i < ceil_lg(layout.size); ++i) sum.steps(1, 0, 1 << i, false);
+    for (int i = 0; i < ceil_lg(layout.size); ++i) {
+      sum.steps(1, 0, sum.leaving_to_next(1 << i), false);
+    }
   } else {
-    sum.steps(layout.size - 1, bytes / layout.size, layout.ranks_per_host, false);
+    sum.steps(layout.size - 1, bytes / layout.size, sum.leaving_all(), false);
   }
   return sum.seconds();
 }
@@ -341,7 +382,11 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   for (size_t i = 1; i < std::min<size_t>(best.size(), 3); ++i) {
     result.reason += fmt::format(", {} {}", name_of(best[i].algorithm), time_text(best[i].seconds));
   }
-  result.reason += fmt::format(" (costs: {})", table.name);
+  const int g = layout.ranks_per_host;
+  const std::string where = g > 1 && g < layout.size
+                                ? fmt::format("; {} ranks on each of {} hosts", g, layout.size / g)
+                                : "";
+  result.reason += fmt::format(" (costs: {}{})", table.name, where);
   return result;
 }
 

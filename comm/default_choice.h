@@ -6,12 +6,12 @@
 
 namespace headrace::comm {
 
-/// Who is where, the same on all ranks of a group: all know alike whether they are on one host,
-/// which makes a difference, and then also how many share a core.
+/// Who is where, the same on all ranks of a group: all know alike how many are on each host, and
+/// where all are on one machine, how many share a core. `ranks_per_host` as in GroupOptions.
 Layout layout_of(const Transport& transport, int ranks_per_host);
 
-/// The options, with the choice of algorithms by their table of costs where they have none, and
-/// that by the table that comes with the transport.
+/// The options, with what is left open filled in: ranks per host as the transport knows them, the
+/// choice of algorithms by the table of costs, and that by the one that comes with the transport.
 GroupOptions with_choice(GroupOptions options, const Transport& transport);
 
 }  // namespace headrace::comm

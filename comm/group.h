@@ -25,8 +25,9 @@ struct GroupOptions {
   /// ranks of this host are more than its cores, it leaves the core to others between two looks.
   int spin_us = -1;
   /// Ranks per host where all hosts have the same number and ranks are numbered host by host; it is
-  /// what kTwoLevel is built on. 1: not known.
-  int ranks_per_host = 1;
+  /// what kTwoLevel is built on. 1: as if each had a host of its own. 0: as the ranks have told
+  /// each other when they were connected (comm/host.h).
+  int ranks_per_host = 0;
   /// Chooses where a Collective leaves it open. A pure function, the same on all ranks. Empty: by
   /// `costs`.
   std::function<Choice(const Collective&, int size)> choose;

@@ -53,6 +53,7 @@ MeshOptions mesh_options(const JoinOptions& options) {
                    .insecure = options.insecure,
                    .timeout = options.timeout};
   if (const auto epoch = environment_variable("HEADRACE_EPOCH")) mesh.epoch = std::stoul(*epoch);
+  mesh.host = environment_variable("HEADRACE_HOST").value_or("");
   if (options.interface.empty()) {
     mesh.address = environment_variable("HEADRACE_ADDRESS").value_or(mesh.address);
   } else {

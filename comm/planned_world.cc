@@ -38,8 +38,11 @@ CollectiveChoice plan_collective(std::string_view op_type, size_t count, size_t 
           .reason = found.reason};
 }
 
-PlannedWorld::PlannedWorld(int size, CostTable table) : size_(size), table_(std::move(table)) {
+PlannedWorld::PlannedWorld(int size, CostTable table, int ranks_per_host)
+    : size_(size), table_(std::move(table)), ranks_per_host_(ranks_per_host) {
   require(size >= 1, ErrorCode::kInvalidArgument, "a world has at least one rank, found {}", size);
+  require(ranks_per_host >= 1 && size % ranks_per_host == 0, ErrorCode::kInvalidArgument,
+          "{} ranks cannot be on hosts with {} each", size, ranks_per_host);
 }
 
 std::string PlannedWorld::describe() const {
@@ -48,7 +51,8 @@ std::string PlannedWorld::describe() const {
 
 CollectiveChoice PlannedWorld::choose(std::string_view op_type, size_t count,
                                       size_t element_bytes) const {
-  return plan_collective(op_type, count, element_bytes, {.size = size_}, table_);
+  return plan_collective(op_type, count, element_bytes,
+                         {.size = size_, .ranks_per_host = ranks_per_host_}, table_);
 }
 
 void PlannedWorld::agree(const std::string& /*what*/, const std::string& /*text*/) {

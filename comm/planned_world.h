@@ -16,8 +16,8 @@ CollectiveChoice plan_collective(std::string_view op_type, size_t count, size_t 
 /// anything. Running the plan is an error.
 class PlannedWorld final : public Communicator {
  public:
-  /// On one rank per host, with the costs of `table`.
-  explicit PlannedWorld(int size, CostTable table = built_in_table("tcp"));
+  /// With the costs of `table`. Throws kInvalidArgument unless all hosts have the same number.
+  explicit PlannedWorld(int size, CostTable table = built_in_table("tcp"), int ranks_per_host = 1);
 
   int rank() const override { return 0; }
   int size() const override { return size_; }
@@ -30,6 +30,7 @@ class PlannedWorld final : public Communicator {
  private:
   int size_;
   CostTable table_;
+  int ranks_per_host_;
 };
 
 }  // namespace headrace::comm

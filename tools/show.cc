@@ -24,6 +24,7 @@ struct ShowFlags {
   NetFlags net;
   ExecutionFlags execution;
   int world = 0;  // 0: as the net says
+  int ranks_per_host = 1;
   std::string stage = "net";
   std::string dot;
 };
@@ -67,12 +68,13 @@ View view_graph(const ShowFlags& flags) {
 
 /// One common world, of as many ranks as the flag or the net says, for all handles that the net
 /// communicates through.
-graph::Worlds planned_worlds(const graph::Graph& graph, const NetRoles& roles, int size) {
+graph::Worlds planned_worlds(const graph::Graph& graph, const NetRoles& roles, int size,
+                             int ranks_per_host) {
   if (size == 0) size = static_cast<int>(roles.world_size);
   if (size == 0) return {};
   const auto costs = comm::environment_variable("HEADRACE_COSTS");
   const auto world = std::make_shared<comm::PlannedWorld>(
-      size, costs ? comm::read_table(*costs) : comm::built_in_table("tcp"));
+      size, costs ? comm::read_table(*costs) : comm::built_in_table("tcp"), ranks_per_host);
   graph::Worlds worlds;
   for (const graph::Op& op : graph.ops) {
     if (!op.schema->is_collective()) continue;
@@ -87,7 +89,7 @@ View view_plan(const ShowFlags& flags) {
   const ThreadPool pool(flags.execution.pool());
   const graph::Graph graph = graph::build_graph(net.net(), flags.execution.build());
   CompileOptions options = flags.execution.session(pool).compile;
-  options.worlds = planned_worlds(graph, net.roles(), flags.world);
+  options.worlds = planned_worlds(graph, net.roles(), flags.world, flags.ranks_per_host);
   const auto plan = compile(graph, net.input_types(), options);
   spdlog::info("compiled in {}", duration_text(plan->compile_ms * 1e-3));
   return {.text = plan_view(*plan), .dot = plan_dot(*plan)};
@@ -121,6 +123,11 @@ Action set_up(CLI::App& app) {
       ->check(whole_number(1))
       ->type_name("RANKS")
       ->default_str("what the net says");
+  app.add_option("--ranks-per-host", flags->ranks_per_host,
+                 "How many of them share a host, on all hosts alike; ranks are numbered host by "
+                 "host")
+      ->check(whole_number(1))
+      ->type_name("RANKS");
   app.add_option("--dot", flags->dot,
                  "Also write the graph of that stage for GraphViz; '-': to stdout, alone")
       ->type_name("FILE")

@@ -4,8 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <list>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "comm/host.h"
 #include "comm/spin.h"
 #include "comm/wire/hello.h"
 #include "core/error.h"
@@ -56,6 +59,8 @@ class Meeting {
             options.size);
     require(options.channels > 0 && options.channels <= 1000, ErrorCode::kInvalidArgument,
             "between two ranks are 1 to 1000 connections, not {}", options.channels);
+    require(options.host.find_first_of(" \t\n") == options.host.npos, ErrorCode::kInvalidArgument,
+            "the name of a host is one word, not '{}'", options.host);
     require(!options.job.empty() && options.job.size() <= kMaxJob, ErrorCode::kInvalidArgument,
             "the name of a job has 1 to {} bytes, '{}' has {}", kMaxJob, options.job,
             options.job.size());
@@ -103,11 +108,16 @@ class Meeting {
         options_.size, options_.channels, needed, limit.rlim_cur, needed);
   }
 
+  static std::vector<std::string> words_of(const std::string& text) {
+    std::istringstream stream(text);
+    return {std::istream_iterator<std::string>(stream), {}};
+  }
+
   /// Tells the store where this rank is, and learns where all others are.
   void announce(Deadline deadline) {
-    char host[256] = "";
-    ::gethostname(host, sizeof host - 1);
-    const std::string me = fmt::format("{}:{}:{}", host, ::getpid(), fmt::join(random_nonce(), ""));
+    const std::string machine = this_machine();
+    const std::string me =
+        fmt::format("{}:{}:{}", machine, ::getpid(), fmt::join(random_nonce(), ""));
     const std::string owner = store_.set_if_absent(key("owner", options_.rank), me);
     require(owner == me, ErrorCode::kUnavailable,
             "rank {} exists already: process {} has it. Give each process of the job a rank of its "
@@ -116,27 +126,25 @@ class Meeting {
     cpu_set_t cores = usable_cores();
     store_.set(
         key("address", options_.rank),
-        fmt::format("{} {} {}", to_string({.host = listener_.address, .port = listener_.port}),
-                    host, to_text(cores)));
+        fmt::format("{} {} {} {}", to_string({.host = listener_.address, .port = listener_.port}),
+                    machine, options_.host.empty() ? this_host() : options_.host, to_text(cores)));
+    std::vector<std::string> hosts;
     for (int rank = 0; rank < options_.size; ++rank) {
       const auto value = store_.wait(key("address", rank), deadline);
       require(value.has_value(), ErrorCode::kTimeout,
               "rank {} of {} has not come within {:g} s; is its process running, with the same "
               "store ({})?",
               rank, options_.size, options_.timeout, store_.describe());
-      const std::string_view text = *value;
-      const size_t after_address = std::min(text.find(' '), text.size());
-      const size_t after_host = std::min(text.rfind(' '), text.size());
-      require(after_address < after_host, ErrorCode::kCorrupt,
-              "the store {} has no address of rank {} but '{}'", store_.describe(), rank, text);
-      addresses_.emplace_back(text.substr(0, after_address));
-      if (rank == options_.rank ||
-          text.substr(after_address + 1, after_host - after_address - 1) != host) {
-        continue;
-      }
+      const std::vector<std::string> words = words_of(*value);
+      require(words.size() == 4, ErrorCode::kCorrupt,
+              "the store {} has no address of rank {} but '{}'", store_.describe(), rank, *value);
+      addresses_.push_back(words[0]);
+      hosts.push_back(words[2]);
+      if (rank == options_.rank || words[1] != machine) continue;
       ++mesh_.ranks_on_host;
-      add_cores(text.substr(after_host + 1), cores);
+      add_cores(words[3], cores);
     }
+    mesh_.ranks_per_host = ranks_per_host(hosts);
     mesh_.cores_on_host = std::max(CPU_COUNT(&cores), 1);
     mesh_.congestion = options_.congestion != "auto"    ? options_.congestion
                        : is_loopback(listener_.address) ? "reno"

@@ -18,6 +18,8 @@ struct MeshOptions {
   uint64_t epoch = 0;            // how often the job was started again
   /// Where this rank listens and calls from, and what it tells others: a numeric address.
   std::string address = "127.0.0.1";
+  /// Ranks that say the same are on one host (comm/host.h). Empty: what this_host() says.
+  std::string host;
   Secret secret;
   bool insecure = false;  // without a secret also where others than this machine can connect
   int channels = 1;       // connections between each two ranks, at most 1000
@@ -34,8 +36,9 @@ struct MeshOptions {
 struct Mesh {
   std::vector<std::vector<Descriptor>> sockets;
   std::string congestion;  // of the sockets
-  int ranks_on_host = 1;   // and the cores that one or another of them may use
+  int ranks_on_host = 1;   // of this machine, and the cores that one or another of them may use
   int cores_on_host = 1;
+  int ranks_per_host = 1;  // as ranks_per_host() says, the same on all ranks
 };
 
 /// Connects all ranks that share the store, each to each: every rank calls those below it at once

@@ -21,7 +21,8 @@ namespace {
 class TcpTransport final : public Transport {
  public:
   TcpTransport(const MeshOptions& options, int lanes, Mesh mesh)
-      : Transport(options.rank, options.size, lanes, mesh.ranks_on_host, mesh.cores_on_host),
+      : Transport(options.rank, options.size, lanes, mesh.ranks_on_host, mesh.cores_on_host,
+                  mesh.ranks_per_host),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
         lanes_of_(static_cast<size_t>(options.size * lanes)),

@@ -87,10 +87,14 @@ class Transport {
   int rank() const { return rank_; }
   int size() const { return size_; }
   int lanes() const { return lanes_; }
-  /// Ranks of this group on this host, this one included, and the cores that one or another of them
-  /// may use: where there are fewer cores than ranks, a waiting rank leaves its core to others.
+  /// Ranks of this group on this machine, this one included, and the cores that one or another of
+  /// them may use: where there are fewer cores than ranks, a waiting rank leaves its core to
+  /// others.
   int ranks_on_host() const { return ranks_on_host_; }
   int cores_on_host() const { return cores_on_host_; }
+  /// Ranks of each host (comm/host.h): as many as there are, if all are on one; 1 where that is not
+  /// the same on all. All ranks say the same.
+  int ranks_per_host() const { return ranks_per_host_; }
   /// "inproc", "shm", "tcp": how cost tables call it.
   virtual std::string_view name() const = 0;
 
@@ -134,12 +138,15 @@ class Transport {
   virtual void ask(int peer, uint32_t op) = 0;
 
  protected:
-  Transport(int rank, int size, int lanes, int ranks_on_host, int cores_on_host)
+  /// Without `ranks_per_host` there is no network between ranks.
+  Transport(int rank, int size, int lanes, int ranks_on_host, int cores_on_host,
+            int ranks_per_host = 0)
       : rank_(rank),
         size_(size),
         lanes_(lanes),
         ranks_on_host_(ranks_on_host),
-        cores_on_host_(cores_on_host) {}
+        cores_on_host_(cores_on_host),
+        ranks_per_host_(ranks_per_host > 0 ? ranks_per_host : size) {}
 
  private:
   int rank_;
@@ -147,6 +154,7 @@ class Transport {
   int lanes_;
   int ranks_on_host_;
   int cores_on_host_;
+  int ranks_per_host_;
 };
 
 }  // namespace headrace::comm

@@ -177,6 +177,21 @@ TEST(Costs, TwoLevelsWhereTheNetworkIsSlow) {
   EXPECT_NE(chosen(32, 32, 64 << 20, table), Name::kTwoLevel);
 }
 
+// Six ranks on two hosts: of rings of three, 0-2-4 and 1-3-5, and of pairs at a distance of one,
+// two ranks of each host and one of each leave it. By hand, with bandwidth between hosts alone.
+TEST(Costs, PartnersOnAnotherHostAreCounted) {
+  const CostTable table{"of the test", {0, 0, 0}, {0, 1, 0}};
+  const auto time = [&](Name name) {
+    return predict(Kind::kAllreduce, name, {.size = 6, .ranks_per_host = 3}, 12, 1e9, table);
+  };
+  // Pairs 2-3, 6 bytes; then 2 of 3 steps of 2 bytes that two ranks share; and back.
+  EXPECT_DOUBLE_EQ(time(Name::kMixedRadix), 2 * (6 + 2 * 2 * 2));
+  // Two rings of three within the hosts cost nothing; three ranks exchange 2 bytes each.
+  EXPECT_DOUBLE_EQ(time(Name::kTwoLevel), 2 * 3 * 2);
+  // Ten steps of 2 bytes past each border.
+  EXPECT_DOUBLE_EQ(time(Name::kRing), 2 * 5 * 2);
+}
+
 TEST(Costs, EveryKindHasAChoice) {
   for (const Kind kind :
        {Kind::kAllreduce, Kind::kReduce, Kind::kReduceScatter, Kind::kBroadcast, Kind::kAllgather,

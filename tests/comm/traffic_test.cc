@@ -30,7 +30,7 @@ class Counting final : public Transport {
  public:
   Counting(std::unique_ptr<Transport> inner, Traffic& sent)
       : Transport(inner->rank(), inner->size(), inner->lanes(), inner->ranks_on_host(),
-                  inner->cores_on_host()),
+                  inner->cores_on_host(), inner->ranks_per_host()),
         inner_(std::move(inner)),
         sent_(sent) {}
 
