@@ -30,6 +30,8 @@ class CommonWorld final : public Communicator {
                           size_t element_bytes) const override;
   /// Ranks call it in the same order between the same collectives.
   void agree(const std::string& what, const std::string& text) override;
+  void add_region(void* data, size_t bytes) override { group_->add_region(data, bytes); }
+  void remove_region(void* data) override { group_->remove_region(data); }
   void abort(const std::string& reason) noexcept override { group_->abort(reason); }
 
   Group& group() { return *group_; }

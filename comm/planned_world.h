@@ -25,6 +25,8 @@ class PlannedWorld final : public Communicator {
   CollectiveChoice choose(std::string_view op_type, size_t count,
                           size_t element_bytes) const override;
   void agree(const std::string& what, const std::string& text) override;
+  void add_region(void* /*data*/, size_t /*bytes*/) override {}
+  void remove_region(void* /*data*/) override {}
   void abort(const std::string& /*reason*/) noexcept override {}
 
  private:

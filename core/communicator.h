@@ -44,6 +44,12 @@ class Communicator {
   /// with the lines that differ and the ranks that have them. `what` says what the text is.
   virtual void agree(const std::string& what, const std::string& text) = 0;
 
+  /// Memory that collectives of a run will be in each time, so that ranks may reach each other's
+  /// directly. Without influence on results. Nobody writes to it during these calls, and it is
+  /// removed before it is freed.
+  virtual void add_region(void* data, size_t bytes) = 0;
+  virtual void remove_region(void* data) = 0;
+
   /// Ends everything that goes on here, on all ranks, as failed; nothing can begin after it.
   virtual void abort(const std::string& reason) noexcept = 0;
 };

@@ -37,10 +37,12 @@ RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_
     arenas_.push_back(allocate_for_run(arena.placement.bytes, arena.device));
     streams_.emplace_back(arena.device);
   }
-  // The gaps in buckets are added up and sent like the rest.
   if (plan.storage.bucket_bytes > 0) {
-    std::memset(static_cast<char*>(arenas_.front()->data()) + plan.storage.bucket_offset, 0,
-                plan.storage.bucket_bytes);
+    void* const buckets = static_cast<char*>(arenas_.front()->data()) + plan.storage.bucket_offset;
+    // What devices reach stays the memory that it is.
+    if (plan.storage.arenas.size() == 1) shared_buckets_.share(plan, buckets);
+    // The gaps in buckets are added up and sent like the rest.
+    std::memset(buckets, 0, plan.storage.bucket_bytes);
   }
   values_.resize(count);
   dynamic_descs_.resize(count);
@@ -55,6 +57,24 @@ RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_
     if (publish) leases_.push_back({outputs_.back().slot, true});
   }
   place_values();
+}
+
+void RunState::SharedBuckets::share(const Plan& plan, void* data) {
+  data_ = data;
+  for (size_t node = 0; node < plan.nodes.size(); ++node) {
+    if (plan.graph.ops[node].type() != graph::kBucketType) continue;
+    const int index = plan.nodes[node].collective.group;
+    if (index == kNone) continue;
+    const std::shared_ptr<Communicator>& group =
+        plan.communicators[static_cast<size_t>(index)].communicator;
+    if (group == nullptr || std::ranges::find(groups_, group) != groups_.end()) continue;
+    group->add_region(data, plan.storage.bucket_bytes);
+    groups_.push_back(group);
+  }
+}
+
+RunState::SharedBuckets::~SharedBuckets() {
+  for (const auto& group : groups_) group->remove_region(data_);
 }
 
 std::shared_ptr<Buffer> RunState::allocate_for_run(size_t bytes, Device device) const {

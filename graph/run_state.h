@@ -102,14 +102,28 @@ class RunState {
 
   const Plan& plan_;
   std::vector<std::shared_ptr<Buffer>> arenas_;  // as plan.storage.arenas
-  std::vector<StreamOwner> streams_;             // likewise; the CPU's does nothing
-  std::vector<Operand> values_;                  // per value
-  std::vector<TensorDesc> dynamic_descs_;        // per value, of those in the run's pool
-  std::vector<Tensor> tensors_;                  // per value: owners of outputs and pool values
-  std::vector<std::unique_ptr<Blob>> blobs_;     // of handles and values of unknown shape
-  std::vector<Operand> operands_;                // of all nodes, inputs then outputs
-  std::vector<size_t> first_operand_;            // per node
-  std::vector<Input> inputs_;                    // as plan.interface.inputs
+  /// The buckets, for the groups of ranks that sum them.
+  class SharedBuckets {
+   public:
+    SharedBuckets() = default;
+    ~SharedBuckets();
+    SharedBuckets(const SharedBuckets&) = delete;
+    SharedBuckets& operator=(const SharedBuckets&) = delete;
+    void share(const Plan& plan, void* data);
+
+   private:
+    void* data_ = nullptr;
+    std::vector<std::shared_ptr<Communicator>> groups_;
+  };
+  SharedBuckets shared_buckets_;              // goes before its memory
+  std::vector<StreamOwner> streams_;          // likewise; the CPU's does nothing
+  std::vector<Operand> values_;               // per value
+  std::vector<TensorDesc> dynamic_descs_;     // per value, of those in the run's pool
+  std::vector<Tensor> tensors_;               // per value: owners of outputs and pool values
+  std::vector<std::unique_ptr<Blob>> blobs_;  // of handles and values of unknown shape
+  std::vector<Operand> operands_;             // of all nodes, inputs then outputs
+  std::vector<size_t> first_operand_;         // per node
+  std::vector<Input> inputs_;                 // as plan.interface.inputs
   std::vector<Output> outputs_;
   std::vector<Lease> leases_;
   std::vector<Packed> packed_;
