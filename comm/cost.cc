@@ -160,7 +160,7 @@ double star(const Layout& layout, double bytes, const CostTable& table) {
 /// between hosts: no network likes it when all send to all at once.
 double pairwise(const Layout& layout, double bytes, double segment, const CostTable& table) {
   const int p = layout.size;
-  if (p > layout.ranks_per_host) return kNever;
+  if (p > layout.ranks_per_host || !layout.shares_memory) return kNever;
   const Cost& cost = table.within;
   const int others = p - 1;
   const double messages = std::max(1.0, std::ceil(bytes / p / segment));
@@ -390,16 +390,13 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   return result;
 }
 
-std::function<Choice(const Collective&, int)> chooser(CostTable table, int ranks_per_host,
-                                                      double ranks_per_core) {
-  return [table = std::move(table), ranks_per_host, ranks_per_core](const Collective& collective,
-                                                                    int size) {
+std::function<Choice(const Collective&, int)> chooser(CostTable table, Layout layout) {
+  return [table = std::move(table), layout](const Collective& collective, int size) {
     const DType on_wire = collective.wire == DType::kUndefined ? collective.dtype : collective.wire;
-    const int per_host = size % ranks_per_host == 0 ? ranks_per_host : 1;
-    return choose(collective.kind,
-                  {.size = size, .ranks_per_host = per_host, .ranks_per_core = ranks_per_core},
-                  collective.count, size_of(on_wire), table)
-        .choice;
+    Layout here = layout;
+    here.size = size;
+    if (size % here.ranks_per_host != 0) here.ranks_per_host = 1;
+    return choose(collective.kind, here, collective.count, size_of(on_wire), table).choice;
   };
 }
 

@@ -48,6 +48,9 @@ struct Layout {
   int ranks_per_host = 1;
   /// More than 1: that many ranks take turns on each core of their host.
   double ranks_per_core = 1;
+  /// Ranks of a host reach each other's memory; false: sockets, through which nobody sends to all
+  /// at once.
+  bool shares_memory = true;
 };
 
 /// Seconds that an algorithm takes for `bytes` in messages of `segment` bytes at most; infinity if
@@ -68,7 +71,6 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
                       const CostTable& table);
 
 /// For GroupOptions::choose.
-std::function<Choice(const Collective&, int size)> chooser(CostTable table, int ranks_per_host,
-                                                           double ranks_per_core = 1);
+std::function<Choice(const Collective&, int size)> chooser(CostTable table, Layout layout);
 
 }  // namespace headrace::comm

@@ -14,7 +14,8 @@ CostTable default_table(const Transport& transport) {
 
 Layout layout_of(const Transport& transport, int ranks_per_host) {
   Layout layout{.size = transport.size(),
-                .ranks_per_host = ranks_per_host > 0 ? ranks_per_host : transport.ranks_per_host()};
+                .ranks_per_host = ranks_per_host > 0 ? ranks_per_host : transport.ranks_per_host(),
+                .shares_memory = transport.name() != "tcp"};
   if (transport.ranks_on_host() == transport.size()) {
     layout.ranks_per_core =
         std::max(1.0, static_cast<double>(transport.size()) / transport.cores_on_host());
@@ -27,7 +28,7 @@ GroupOptions with_choice(GroupOptions options, const Transport& transport) {
   const Layout layout = layout_of(transport, options.ranks_per_host);
   options.ranks_per_host = layout.ranks_per_host;
   if (!options.choose) {
-    options.choose = chooser(*options.costs, layout.ranks_per_host, layout.ranks_per_core);
+    options.choose = chooser(*options.costs, layout);
   }
   return options;
 }

@@ -222,7 +222,7 @@ TEST(Costs, ShortBroadcastsTakeTheTreeAndLongOnesTheChain) {
 }
 
 TEST(Costs, AGroupCanBeGivenATable) {
-  const auto choose_by_table = chooser(built_in_table("tcp"), 1);
+  const auto choose_by_table = chooser(built_in_table("tcp"), {});
   Collective collective;
   collective.count = 16;
   EXPECT_EQ(choose_by_table(collective, 8).algorithm, Name::kRecursiveDoubling);

@@ -115,8 +115,14 @@ TEST(Host, RanksNumberedRoundTheHostsAreTreatedAsOnOneEach) {
 }
 
 TEST(Host, WhoeverSaysNothingIsOnThisHost) {
-  Groups groups = connect_tcp_threads(2, {});
-  for (const auto& group : groups) EXPECT_EQ(group->transport().ranks_per_host(), 2);
+  Groups groups = connect_tcp_threads(4, {});
+  for (const auto& group : groups) {
+    EXPECT_EQ(group->transport().ranks_per_host(), 4);
+    // That is for ranks that reach each other's memory, which sockets do not.
+    for (const size_t count : {size_t{1} << 18, size_t{1} << 24}) {
+      EXPECT_NE(group->choice({.count = count}).algorithm, Algorithm::kPairwise);
+    }
+  }
 }
 
 TEST(Host, TheNameOfAHostIsOneWord) {
