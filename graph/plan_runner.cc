@@ -132,8 +132,8 @@ struct PlanRunner::Impl {
   };
 
   Impl(const PlanDef& the_plan, Workspace& workspace, ThreadPool& pool,
-       const SessionOptions& options)
-      : plan(std::make_unique<PlanDef>(the_plan)), pool(pool) {
+       const SessionOptions& options, std::function<void(Session&)> before_run)
+      : plan(std::make_unique<PlanDef>(the_plan)), pool(pool), before_run(std::move(before_run)) {
     graph::check_plan(*plan, options.compile.warn);
     choose_options(options);
     Scope& outside = scopes.emplace_back();
@@ -142,6 +142,10 @@ struct PlanRunner::Impl {
       steps.push_back(make_node(step, outside));
       side_by_side |= runs_side_by_side(step);
     }
+    require(options.run.trace == nullptr || !side_by_side, ErrorCode::kUnsupported,
+            "a timeline shows one run of a net after the other, and plan '{}' has steps that run "
+            "side by side (concurrent_substeps)",
+            plan->name());
   }
 
   /// What each net leaves readable for the others, and its losses.
@@ -268,6 +272,7 @@ struct PlanRunner::Impl {
     std::optional<SlotTurns::Turn> slots;
     if (network.session == nullptr) make_session(network, scope);
     if (side_by_side) slots.emplace(slot_turns, *scope.workspace, network.net->names);
+    if (before_run) before_run(*network.session);
     network.session->run(network.runs++);
   }
 
@@ -327,6 +332,7 @@ struct PlanRunner::Impl {
 
   std::unique_ptr<PlanDef> plan;
   ThreadPool& pool;
+  std::function<void(Session&)> before_run;
   std::map<std::string, Net> nets;
   std::deque<Scope> scopes;  // the one of the plan first
   std::vector<std::unique_ptr<Node>> steps;
@@ -337,8 +343,8 @@ struct PlanRunner::Impl {
 };
 
 PlanRunner::PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
-                       SessionOptions options)
-    : impl_(std::make_unique<Impl>(plan, workspace, pool, options)) {}
+                       SessionOptions options, std::function<void(Session&)> before_run)
+    : impl_(std::make_unique<Impl>(plan, workspace, pool, options, std::move(before_run))) {}
 
 PlanRunner::~PlanRunner() = default;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/thread_pool.h"
@@ -36,8 +37,10 @@ class PlanRunner {
  public:
   /// Throws one Error (kInvalidNet) that lists what is wrong with the steps. A criteria_network,
   /// which Caffe2 does not run either, is a warning.
+  /// `before_run` hears of each run of a net, on the thread that runs it. A recorder in `options`
+  /// (run.trace) has one run after the other: steps side by side are kUnsupported then.
   PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
-             SessionOptions options = {});
+             SessionOptions options = {}, std::function<void(Session&)> before_run = {});
   ~PlanRunner();
 
   /// Runs all steps, in order. Throws the first Error of any net, after all others have ended.

@@ -1,5 +1,6 @@
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -115,9 +116,6 @@ int run(const RunFlags& flags) {
   for (const Recording& recording : recordings) check_folder(recording.file(), "--record");
   if (!flags.trace.empty()) check_folder(flags.trace, "--trace");
   LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
-  require(net.plan() == nullptr || flags.trace.empty(), ErrorCode::kUnsupported,
-          "--trace shows the runs of one net, and '{}' is a plan of {} nets: trace them one by one",
-          flags.net.net, net.plan() == nullptr ? 0 : net.plan()->network_size());
   ThreadPool pool(flags.execution.pool());
   Job job(flags.world);
   require_world(net, job.size(), flags.net.net);
@@ -133,18 +131,26 @@ int run(const RunFlags& flags) {
   for (const Recording& r : recordings) ask_for(r.blob(), net, workspace, options.compile);
   options.compile.finite = losses_to_guard(flags, net);
   std::optional<Timeline> timeline;
-  if (!flags.trace.empty()) options.run.trace = &timeline.emplace(pool).recorder();
+  std::function<void(Session&)> before_run;
+  if (!flags.trace.empty()) {
+    options.run.trace = &timeline.emplace(pool).recorder();
+    before_run = [&timeline](Session& next) { timeline->will_run(next); };
+  }
 
   std::optional<PlanRunner> plan;
   std::optional<Session> session;
   if (net.plan() != nullptr) {
-    plan.emplace(*net.plan(), workspace, pool, options);
+    plan.emplace(*net.plan(), workspace, pool, options, before_run);
   } else {
     session.emplace(net.net(), workspace, pool, options);
   }
   for (int i = 0; i < flags.iterations; ++i) {
-    if (timeline) timeline->will_run(*session);
-    plan ? plan->run() : session->run(static_cast<uint64_t>(i));
+    if (plan) {
+      plan->run();
+    } else {
+      if (before_run) before_run(*session);
+      session->run(static_cast<uint64_t>(i));
+    }
     for (Recording& recording : recordings) recording.add(workspace.fetch(recording.blob()));
   }
   for (const NamedValue& output : outputs) write_npy(workspace.fetch(output.name), output.value);
@@ -176,9 +182,10 @@ Action set_up(CLI::App& app) {
       ->allow_extra_args(false);
   flags->execution.add_to(app);
   flags->world.add_to(app);
-  app.add_option("--trace", flags->trace,
-                 "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev; rank R "
-                 "of several writes FILE-rankR")
+  app.add_option(
+         "--trace", flags->trace,
+         "Write a timeline (.json, Chrome trace format) for ui.perfetto.dev, of a plan with "
+         "the runs of all its nets; rank R of several writes FILE-rankR")
       ->type_name("FILE")
       ->default_str("");
   return [flags] { return run(*flags); };
