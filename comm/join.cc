@@ -52,7 +52,11 @@ MeshOptions mesh_options(const JoinOptions& options) {
                    .secret = Secret::from_environment(),
                    .insecure = options.insecure,
                    .timeout = options.timeout};
-  if (const auto epoch = environment_variable("HEADRACE_EPOCH")) mesh.epoch = std::stoul(*epoch);
+  if (options.epoch) {
+    mesh.epoch = *options.epoch;
+  } else if (const auto epoch = environment_variable("HEADRACE_EPOCH")) {
+    mesh.epoch = std::stoul(*epoch);
+  }
   mesh.host = environment_variable("HEADRACE_HOST").value_or("");
   if (options.interface.empty()) {
     mesh.address = environment_variable("HEADRACE_ADDRESS").value_or(mesh.address);
@@ -66,11 +70,13 @@ MeshOptions mesh_options(const JoinOptions& options) {
 }  // namespace
 
 void check_transport(const std::string& transport) {
-  require(transport == "tcp" || transport == "shm" || transport == "inproc",
-          ErrorCode::kUnsupported,
-          "there is no transport '{}'; expected tcp, shm (ranks of one host) or inproc (ranks that "
-          "are threads of one process)",
-          transport);
+  require(
+      transport == "auto" || transport == "tcp" || transport == "shm" || transport == "inproc",
+      ErrorCode::kUnsupported,
+      "there is no transport '{}'; expected tcp, shm (ranks of one host), inproc (ranks that are "
+      "threads of one process) or auto (shm where the launcher says that all are on one host, "
+      "else tcp)",
+      transport);
 }
 
 std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> store) {
@@ -84,7 +90,9 @@ std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> s
           options.size);
   if (options.transport == "inproc") return meet_in_process(options, group, *store);
   const std::shared_ptr<Store> apart = make_prefix_store(std::move(store), options.name + "/");
-  return connect_group(options.transport, mesh_options(options), group, *apart);
+  const bool open = options.transport == "auto";
+  return connect_group(open ? transport_for(launched_on_one_host()) : options.transport,
+                       mesh_options(options), group, *apart);
 }
 
 }  // namespace headrace::comm

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "comm/group.h"
@@ -17,21 +19,24 @@ struct JoinOptions {
   std::string name = "world";
   int rank = 0;
   int size = 1;
-  std::string transport = "tcp";  // or "shm", "inproc"
+  /// Or "shm", "inproc", or "auto": "shm" where a launcher says that all ranks are on one host.
+  std::string transport = "tcp";
   /// Where this rank listens and what it tells others: a numeric address, or the name of a network
   /// interface. Empty: the address that the launcher gives (HEADRACE_ADDRESS), else loopback.
   std::string interface;
   bool insecure = false;  // without a secret also where other machines can connect
   double timeout = 30;    // seconds: to connect, and of each collective
-  GroupOptions group;     // its timeout is the one above
+  /// Ranks of different starts of a job refuse each other. Nothing: what HEADRACE_EPOCH says.
+  std::optional<uint64_t> epoch;
+  GroupOptions group;  // its timeout is the one above
 };
 
 /// Throws kUnsupported for a transport there is not, naming those there are.
 void check_transport(const std::string& transport);
 
 /// Connects with all other ranks, which call it too: over TCP or shared memory, or, with "inproc",
-/// as threads of this process. A world of one needs no store. The job's secret and epoch are those
-/// of the environment. Throws kTimeout naming the ranks that have not come, and what connect_mesh()
+/// as threads of this process. A world of one needs no store. The job's secret is that of the
+/// environment. Throws kTimeout naming the ranks that have not come, and what connect_mesh()
 /// does.
 std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> store);
 

@@ -69,8 +69,15 @@ class Detector {
     }
     find_store(flags, found);
     found.address = variables_("HEADRACE_ADDRESS").value_or("");
-    found.epoch = number("HEADRACE_EPOCH", 0, std::numeric_limits<int>::max()).value_or(0);
+    found.epoch = epoch(found);
     return found;
+  }
+
+  bool one_host() const {
+    for (const Launcher& launcher : kLaunchers) {
+      if (const auto claim = ask(launcher)) return local_size(launcher) == claim->size;
+    }
+    return false;
   }
 
  private:
@@ -86,6 +93,14 @@ class Detector {
             least, most);
     return value;
   }
+  // Agents of torchrun on several hosts restart their ranks together and count their own failures.
+  int epoch(const LaunchEnvironment& found) const {
+    constexpr int kMost = std::numeric_limits<int>::max();
+    const auto ours = number("HEADRACE_EPOCH", 0, kMost);
+    if (ours || found.launcher != "torchrun" || !found.one_host) return ours.value_or(0);
+    return number("TORCHELASTIC_RESTART_COUNT", 0, kMost).value_or(0);
+  }
+
   std::optional<int> count(const std::string& name, int least) const {
     return number(name, least, 1 << 24);
   }
@@ -261,6 +276,8 @@ std::optional<std::string> environment_variable(const std::string& name) {
 LaunchEnvironment detect_launch(const LaunchFlags& flags, const Variables& variables) {
   return Detector(variables).detect(flags);
 }
+
+bool launched_on_one_host(const Variables& variables) { return Detector(variables).one_host(); }
 
 std::string LaunchEnvironment::describe() const {
   std::string text = launcher.empty()

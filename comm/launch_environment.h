@@ -46,7 +46,8 @@ struct LaunchEnvironment {
   /// True on the rank that serves a tcp store.
   bool serves_store = false;
   /// Distinguishes jobs that use one store, and the starts of one job: 0, then one more after each
-  /// restart.
+  /// restart (HEADRACE_EPOCH; under torchrun its own count where all ranks are on one host, because
+  /// agents of several hosts do not count alike).
   std::string job;
   int epoch = 0;
 
@@ -70,6 +71,13 @@ struct LaunchEnvironment {
 /// job), and names the variables.
 LaunchEnvironment detect_launch(const LaunchFlags& flags = {},
                                 const Variables& variables = environment_variable);
+
+/// Whether a launcher says that all the ranks it has started are on this host. Throws like
+/// detect_launch() for values that are no numbers.
+bool launched_on_one_host(const Variables& variables = environment_variable);
+
+/// How ranks are connected where nobody says it: "shm" or "tcp".
+inline std::string transport_for(bool one_host) { return one_host ? "shm" : "tcp"; }
 
 /// The store where the ranks of this job and epoch meet, served by rank 0 if nobody else does.
 /// Throws kInvalidArgument if none is known, and what open_store() does. The secret is that of the

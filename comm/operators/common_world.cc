@@ -22,7 +22,10 @@ const RegisterOperator create_schema(
         .required_arg("size", ArgKind::kInt, "ranks")
         .required_arg("rank", ArgKind::kInt, "of this process, from 0")
         .arg("timeout_ms", 30000, "a collective that takes longer has failed; so has connecting")
-        .arg("transport", "tcp", "what the ranks are connected by")
+        .arg("transport", "auto",
+             "what the ranks are connected by: tcp, shm (memory of one host), inproc (threads of "
+             "one "
+             "process), or auto: shm where the launcher says that all are on one host, else tcp")
         .arg("interface", "", "network interface to use; empty: the one that reaches the peers")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "

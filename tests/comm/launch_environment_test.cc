@@ -16,12 +16,16 @@ using ::testing::HasSubstr;
 
 using Environment = std::map<std::string, std::string>;
 
-LaunchEnvironment detect(const Environment& environment, const LaunchFlags& flags = {}) {
-  return detect_launch(flags, [&](const std::string& name) -> std::optional<std::string> {
+Variables variables_of(const Environment& environment) {
+  return [environment](const std::string& name) -> std::optional<std::string> {
     const auto found = environment.find(name);
     if (found == environment.end() || found->second.empty()) return std::nullopt;
     return found->second;
-  });
+  };
+}
+
+LaunchEnvironment detect(const Environment& environment, const LaunchFlags& flags = {}) {
+  return detect_launch(flags, variables_of(environment));
 }
 
 Environment join(std::initializer_list<Environment> parts) {
@@ -116,6 +120,35 @@ TEST(LaunchEnvironments, OneHostIsWhatTheLauncherSays) {
       detect({{"FLUX_TASK_RANK", "1"}, {"FLUX_JOB_SIZE", "2"}, {"FLUX_TASK_LOCAL_ID", "1"}});
   expect_ranks(last, 1, 2, 1, 2);
   EXPECT_FALSE(last.one_host);
+}
+
+TEST(LaunchEnvironments, TransportsFollowTheLaunchersWord) {
+  EXPECT_EQ(transport_for(true), "shm");
+  EXPECT_EQ(transport_for(false), "tcp");
+  for (const auto& [environment, one] : {std::pair{kOpenMpi, true}, {kTorchrun, false}}) {
+    EXPECT_EQ(launched_on_one_host(variables_of(environment)), one);
+    EXPECT_EQ(detect(environment).one_host, one);
+  }
+  EXPECT_FALSE(launched_on_one_host(variables_of({})));
+}
+
+// The agents of several hosts restart together, and each counts only the failures of its own ranks.
+TEST(LaunchEnvironments, TorchrunsRestartsAreEpochsWhereOneAgentCounts) {
+  auto one_host = kTorchrun;
+  one_host["LOCAL_WORLD_SIZE"] = "8";
+  one_host["LOCAL_RANK"] = "5";
+  EXPECT_EQ(detect(one_host).epoch, 0);
+  one_host["TORCHELASTIC_RESTART_COUNT"] = "3";
+  EXPECT_EQ(detect(one_host).epoch, 3);
+  EXPECT_THAT(detect(one_host).describe(), HasSubstr("by torchrun (RANK), restart 3;"));
+  EXPECT_EQ(detect(join({one_host, {{"HEADRACE_EPOCH", "7"}}})).epoch, 7);
+  one_host["TORCHELASTIC_RESTART_COUNT"] = "some";
+  expect_error(ErrorCode::kInvalidArgument, "TORCHELASTIC_RESTART_COUNT is 'some'",
+               [&] { detect(one_host); });
+
+  auto several = kTorchrun;
+  several["TORCHELASTIC_RESTART_COUNT"] = "3";
+  EXPECT_EQ(detect(several).epoch, 0);
 }
 
 TEST(LaunchEnvironments, Torchrun) {

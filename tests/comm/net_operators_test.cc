@@ -194,6 +194,45 @@ TEST(NetOperators, WorldsAreMadeByNets) {
   });
 }
 
+// As jobs do: through memory where the launcher says that all ranks are on one host, and over TCP
+// where it does not, unless the net says what it wants.
+TEST(NetOperators, WorldsThatSayNothingAreConnectedAsTheLauncherSuggests) {
+  struct {
+    const char* local_size;
+    const char* arg;
+    const char* transport;
+  } const kCases[] = {
+      {"2", "", "shm"},
+      {"1", "", "tcp"},
+      {"2", "arg { name: 'transport' s: 'tcp' }", "tcp"},
+  };
+  for (const auto& c : kCases) {
+    setenv("HEADRACE_RANK", "0", 1);
+    setenv("HEADRACE_WORLD_SIZE", "2", 1);
+    setenv("HEADRACE_LOCAL_RANK", "0", 1);
+    setenv("HEADRACE_LOCAL_SIZE", c.local_size, 1);
+    auto store = comm::make_memory_store();
+    testing::on_ranks(2, [&](int rank) {
+      Workspace workspace;
+      ThreadPool pool({.threads = 1});
+      workspace.slot("store").blob.set_handle(store, comm::kStoreHandle);
+      workspace.feed("x", vector_of(rank, 5));
+      run_once(parse(fmt::format(R"(name: "n" external_input: "store" external_input: "x"
+          op {{ type: "CreateCommonWorld" input: "store" output: "w"
+               arg {{ name: "size" i: 2 }} arg {{ name: "rank" i: {} }} {} }}
+          op {{ type: "Allreduce" input: "w" input: "x" output: "sum" }})",
+                                 rank, c.arg)),
+               workspace, pool);
+      EXPECT_EQ(comm::world_in(workspace.find("w")->blob)->group().transport().name(), c.transport);
+      EXPECT_EQ(workspace.fetch("sum").data<float>()[2], sum_of(2, 2));
+    });
+    for (const char* name :
+         {"HEADRACE_RANK", "HEADRACE_WORLD_SIZE", "HEADRACE_LOCAL_RANK", "HEADRACE_LOCAL_SIZE"}) {
+      unsetenv(name);
+    }
+  }
+}
+
 TEST(NetOperators, StoresAreSharedByTheRanks) {
   auto store = comm::make_memory_store();
   testing::on_ranks(2, [&](int rank) {

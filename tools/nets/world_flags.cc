@@ -56,8 +56,8 @@ Job::Job(const WorldFlags& flags, std::filesystem::path flight_folder)
 
 std::pair<std::string, std::string> Job::transport() const {
   if (flags_.transport != "auto") return {flags_.transport, "--transport"};
-  if (launch_.one_host) return {"shm", "all are on this host"};
-  return {"tcp", "they may be on several hosts"};
+  return {comm::transport_for(launch_.one_host),
+          launch_.one_host ? "all are on this host" : "they may be on several hosts"};
 }
 
 std::shared_ptr<comm::Store> Job::store() {
@@ -76,6 +76,7 @@ std::shared_ptr<comm::CommonWorld> Job::world() {
                                   .interface = flags_.interface,
                                   .insecure = flags_.insecure,
                                   .timeout = flags_.timeout,
+                                  .epoch = static_cast<uint64_t>(launch_.epoch),
                                   .group = {.flight_folder = flight_folder_}};
   world_ = std::make_shared<comm::CommonWorld>(
       comm::join(options, launch_.size == 1 ? nullptr : store()));
