@@ -49,6 +49,7 @@ Error& Error::at(OpLocation location) {
     location_.op_type = std::move(location.op_type);
     location_.op_name = std::move(location.op_name);
     location_.position = location.position;
+    location_.step = location.step;
   }
   render();
   return *this;
@@ -84,6 +85,7 @@ void Error::render() {
     text_ += fmt::format("\n  in operator {}", location_.op_type);
     if (!location_.op_name.empty()) text_ += fmt::format(" '{}'", location_.op_name);
     if (location_.position >= 0) text_ += fmt::format(" (#{})", location_.position);
+    if (location_.step >= 0) text_ += fmt::format(" of step {} of the run", location_.step + 1);
   }
   if (!location_.net.empty()) text_ += fmt::format("\n  of net '{}'", location_.net);
   if (!blob_.empty()) text_ += fmt::format("\n  blob '{}'", blob_);

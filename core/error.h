@@ -36,6 +36,7 @@ struct OpLocation {
   std::string op_name;
   std::string op_type;
   int position = -1;  // index of the operator in the NetDef
+  int step = -1;      // where one run makes several: which of them, from 0
 };
 
 /// The one exception type of headrace. Thrown where a fault is detected; caught at the kernel call

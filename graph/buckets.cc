@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -48,16 +49,19 @@ class Bucketer {
   }
 
  private:
-  /// Allreduce operators of one tensor each, by group and element type.
-  std::map<std::pair<int, DType>, std::vector<Member>> candidates() const {
-    std::map<std::pair<int, DType>, std::vector<Member>> found;
+  /// Step of an unrolled net, group of ranks, element type.
+  using Key = std::tuple<int, int, DType>;
+
+  /// Allreduce operators of one tensor each, by what has to be the same within a bucket.
+  std::map<Key, std::vector<Member>> candidates() const {
+    std::map<Key, std::vector<Member>> found;
     for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) {
       const Op& op = graph_.ops[id];
       if (op.type() != "Allreduce" || op.inputs.size() != 2 || op.outputs[0] == kNone) continue;
       const Value& value = graph_.values[op.inputs[1]];
       if (is_dynamic_collective(graph_, op) || !value.device.is_cpu()) continue;
       const auto bytes = static_cast<size_t>(value.type.shape->numel()) * size_of(value.type.dtype);
-      found[{groups_.of(op), value.type.dtype}].push_back({id, value.producer, bytes});
+      found[{op.step, groups_.of(op), value.type.dtype}].push_back({id, value.producer, bytes});
     }
     return found;
   }
@@ -106,6 +110,13 @@ class Bucketer {
     return *order_;
   }
 
+  /// Whether an operand is made from some sum of a bucket.
+  bool waits_for(const Member& member, const Bucket* bucket) {
+    return member.ready != kNone && std::ranges::any_of(*bucket, [&](const Member& other) {
+             return order().reaches(other.op, member.ready);
+           });
+  }
+
   bool is_kept(ValueId id) const {
     const Value& value = graph_.values[id];
     if (interface_.is_state(value.name) || value.producer == kNone) return true;
@@ -143,6 +154,7 @@ class Bucketer {
     sum.name = def->name();
     sum.def = std::move(def);
     sum.origin = graph_.origins++;
+    sum.step = first.step;
     sum.device = first.device;
     sum.inputs.push_back(first.inputs[0]);
     OpId position = 0;
@@ -153,15 +165,24 @@ class Bucketer {
       position = std::max(position, member.op);
       ValueId operand = op.inputs[1];
       ValueId result = op.outputs[0];
+      Op* writer = member.ready == kNone ? nullptr : &graph_.ops[member.ready];
       if (!can_be_summed_in_place(member)) {
         const ValueId copy = stand_in(operand);
-        before.push_back(graph_.make_op("Reorder", op.device, {operand}, {copy}));
+        before.push_back(graph_.make_op("Reorder", op.step, op.device, {operand}, {copy}));
         operand = copy;
+        writer = &before.back();
+      }
+      // So that the next step of an unrolled net may use this memory again. Who waits for the sums
+      // anyway may wait for the copy of one, which is made at once.
+      if (const auto out = copied_out_.find(op.position);
+          out != copied_out_.end() && waits_for(member, out->second.bucket)) {
+        writer->after.push_back(out->second.copy);
       }
       if (is_kept(result)) {
         const ValueId copy = stand_in(result);
-        after.push_back(graph_.make_op("Reorder", op.device, {copy}, {result}));
+        after.push_back(graph_.make_op("Reorder", op.step, op.device, {copy}, {result}));
         result = copy;
+        copied_out_[op.position] = {.bucket = &bucket, .copy = after.back().origin};
       }
       sum.inputs.push_back(operand);
       sum.outputs.push_back(result);
@@ -235,6 +256,11 @@ class Bucketer {
   std::optional<Reachability> order_;  // of the graph as it was
   std::map<OpId, std::vector<Op>> placed_;
   std::map<int, int> merged_into_;  // origins
+  struct CopiedOut {
+    const Bucket* bucket;  // of the step before
+    int copy;              // origin
+  };
+  std::map<int, CopiedOut> copied_out_;  // by position in the net
   std::vector<OpId> merged_;
 };
 

@@ -231,15 +231,17 @@ ValueId Graph::last(std::string_view name) const {
 }
 
 OpLocation Graph::locate(const Op& op) const {
-  return {name, op.name, op.schema != nullptr ? op.type() : "", op.position};
+  return {name, op.name, op.schema != nullptr ? op.type() : "", op.position,
+          steps > 1 ? op.step : -1};
 }
 
-Op Graph::make_op(std::string_view type, Device device, std::vector<ValueId> inputs,
+Op Graph::make_op(std::string_view type, int step, Device device, std::vector<ValueId> inputs,
                   std::vector<ValueId> outputs) {
   Op op;
   op.schema = &get_schema(type);
   op.def = std::make_shared<OperatorDef>();
   op.origin = origins++;
+  op.step = step;
   op.name = values[outputs.empty() ? inputs.front() : outputs.front()].name;
   op.device = device;
   op.inputs = std::move(inputs);

@@ -36,6 +36,7 @@ class Compiler {
       : plan_(std::make_shared<Plan>()), graph_(plan_->graph) {
     plan_->graph = graph;
     plan_->options = options;
+    graph::unroll(graph_, plan_->options);
   }
 
   std::shared_ptr<Plan> compile(const graph::InputTypes& inputs) {
@@ -58,6 +59,7 @@ class Compiler {
     graph::split_operators(graph_);
     graph::prune(graph_, plan_->interface);
     if (plan_->options.channels_last) graph::assign_layouts(graph_, plan_->interface);
+    graph::pace_steps(graph_);
     graph::form_buckets(graph_, plan_->interface, plan_->options.worlds, plan_->options.buckets);
   }
 

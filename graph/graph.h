@@ -43,6 +43,7 @@ struct Op {
   std::shared_ptr<const OperatorDef> def;  // arguments; shared by the parts of a split operator
   int position = kNone;                    // in the net; kNone for operators that a pass made
   int origin = kNone;                      // the parts of a split operator share it
+  int step = 0;                            // of an unrolled net: see unroll.h
   std::string name;                        // of the operator, or of its first output
   Device device;
   std::vector<ValueId> inputs;
@@ -71,13 +72,15 @@ class Graph {
   std::vector<std::string> external_inputs;   // as declared
   std::vector<std::string> external_outputs;  // as declared
   int origins = 0;                            // how many were given out
+  int steps = 1;                              // of the net that it was built from: see unroll.h
 
   /// The value a name holds at the end; kNone when the net does not know the name.
   ValueId last(std::string_view name) const;
   /// Where an operator stands, for error messages.
   OpLocation locate(const Op& op) const;
-  /// An operator of a pass's own making on the given operands, for example a Reorder.
-  Op make_op(std::string_view type, Device device, std::vector<ValueId> inputs,
+  /// An operator of a pass's own making on the given operands, for example a Reorder. `step` is
+  /// that of the operator it is made for.
+  Op make_op(std::string_view type, int step, Device device, std::vector<ValueId> inputs,
              std::vector<ValueId> outputs);
   /// Appends a value that `producer` writes.
   ValueId add_value(Value value);

@@ -42,7 +42,8 @@ void guard_losses(Graph& graph, const std::vector<std::string>& losses,
     const OpId producer = graph.values[value].producer;
     if (producer == kNone) continue;
     const std::vector<bool> forward = ancestors_of(graph, value);
-    Op guard = graph.make_op("CheckFinite", graph.ops[producer].device, {value}, {});
+    Op guard = graph.make_op("CheckFinite", graph.ops[producer].step, graph.ops[producer].device,
+                             {value}, {});
     for (OpId id = producer + 1; id < static_cast<OpId>(graph.ops.size()); ++id) {
       Op& op = graph.ops[id];
       if (!forward[id] && must_wait(graph, op, interface)) op.after.push_back(guard.origin);

@@ -25,6 +25,7 @@ class LayoutPass {
 
   void run() {
     for (Op& op : graph_.ops) {
+      step_ = op.step;
       const Layout layout = choose(op);
       for (size_t i = 0; i < op.inputs.size(); ++i) {
         const bool image = is_image(op.inputs[i]) && takes_input(op, i);
@@ -138,11 +139,12 @@ class LayoutPass {
   }
 
   void add_reorder(ValueId from, ValueId to) {
-    ops_.push_back(graph_.make_op("Reorder", graph_.values[from].device, {from}, {to}));
+    ops_.push_back(graph_.make_op("Reorder", step_, graph_.values[from].device, {from}, {to}));
   }
 
   Graph& graph_;
   std::vector<Op> ops_;
+  int step_ = 0;  // of the operator at hand
   std::map<ValueId, Layout> state_layout_;
   std::map<std::pair<ValueId, Layout>, ValueId> reordered_;
 };

@@ -18,6 +18,7 @@ class DevicePass {
   void run(const Interface& interface) {
     for (const Interface::Input& input : interface.inputs) place_input(input);
     for (Op& op : graph_.ops) {
+      step_ = op.step;
       for (size_t i = 0; i < op.inputs.size(); ++i) {
         op.inputs[i] = on_device(op.inputs[i], input_device(op, i));
       }
@@ -96,14 +97,15 @@ class DevicePass {
   void copy(ValueId from, ValueId to) {
     if (is_in_slot(from)) {
       const ValueId pinned = beside(from, "~pinned");
-      ops_.push_back(graph_.make_op("Reorder", Device{}, {from}, {pinned}));
+      ops_.push_back(graph_.make_op("Reorder", step_, Device{}, {from}, {pinned}));
       from = pinned;
     }
     const ValueId target = is_in_slot(to) ? beside(to, "~pinned") : to;
     const Device device = graph_.values[target].device;
-    ops_.push_back(graph_.make_op(
-        "DeviceCopy", device.is_cpu() ? graph_.values[from].device : device, {from}, {target}));
-    if (target != to) ops_.push_back(graph_.make_op("Reorder", Device{}, {target}, {to}));
+    ops_.push_back(graph_.make_op("DeviceCopy", step_,
+                                  device.is_cpu() ? graph_.values[from].device : device, {from},
+                                  {target}));
+    if (target != to) ops_.push_back(graph_.make_op("Reorder", step_, Device{}, {target}, {to}));
   }
 
   bool is_in_slot(ValueId id) const {
@@ -124,6 +126,7 @@ class DevicePass {
 
   Graph& graph_;
   std::vector<Op> ops_;
+  int step_ = 0;  // of the operator at hand
   std::set<ValueId> inputs_;
   std::map<ValueId, Device> state_;  // where the versions of states are
   std::vector<Copied> copies_;

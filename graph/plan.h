@@ -14,6 +14,7 @@
 #include "graph/passes.h"
 #include "graph/schedule.h"
 #include "graph/storage.h"
+#include "graph/unroll.h"
 
 namespace headrace {
 
@@ -27,6 +28,8 @@ struct CompileOptions {
   graph::ReadableNames readable;
   /// Losses that must be finite before anything that follows from them may run.
   std::vector<std::string> finite;
+  /// So many steps of the net are one run of the plan.
+  graph::Unroll unroll;
   /// Let the layout pass store images channels-last.
   bool channels_last = true;
   /// The plan runs once, and the graph it is compiled from is not used again: arrays among the

@@ -26,15 +26,15 @@ std::string fault_in(const Tensor& tensor) {
   return "";
 }
 
-/// Operators that the checks of the plan depend on.
-std::vector<bool> forward_of_checks(const Plan& plan) {
+/// Operators of a step that its checks depend on.
+std::vector<bool> forward_of_checks(const Plan& plan, int step) {
   std::vector<bool> marked(plan.graph.ops.size(), false);
   for (OpId id = static_cast<OpId>(plan.graph.ops.size()) - 1; id >= 0; --id) {
     const Op& op = plan.graph.ops[id];
-    if (op.type() != "CheckFinite" && !marked[id]) continue;
+    if (op.step != step || (op.type() != "CheckFinite" && !marked[id])) continue;
     for (ValueId input : op.inputs) {
       const OpId producer = plan.graph.values[input].producer;
-      if (producer != kNone) marked[producer] = true;
+      if (producer != kNone) marked[producer] = plan.graph.ops[producer].step == step;
     }
   }
   return marked;
@@ -42,7 +42,7 @@ std::vector<bool> forward_of_checks(const Plan& plan) {
 
 }  // namespace
 
-std::string find_non_finite(const Plan& plan, const RunState& state,
+std::string find_non_finite(const Plan& plan, const RunState& state, int step,
                             function_ref<void(int node)> run_node) {
   for (const graph::Interface::Input& input : plan.interface.inputs) {
     if (plan.graph.values[input.value].handle) continue;
@@ -53,7 +53,7 @@ std::string find_non_finite(const Plan& plan, const RunState& state,
                  : fmt::format("input '{}' holds {}", input.name, fault);
     }
   }
-  const std::vector<bool> forward = forward_of_checks(plan);
+  const std::vector<bool> forward = forward_of_checks(plan, step);
   for (OpId id = 0; id < static_cast<OpId>(plan.graph.ops.size()); ++id) {
     if (!forward[id]) continue;
     run_node(id);

@@ -73,8 +73,8 @@ void protect_state(Graph& graph, const Interface& interface) {
       Value aside = graph.values[written];
       aside.name += "~";
       op.outputs[o] = graph.add_value(std::move(aside));
-      copies.push_back(
-          graph.make_op("Reorder", graph.values[written].device, {op.outputs[o]}, {written}));
+      copies.push_back(graph.make_op("Reorder", op.step, graph.values[written].device,
+                                     {op.outputs[o]}, {written}));
     }
     ops.push_back(std::move(op));
     for (Op& copy : copies) ops.push_back(std::move(copy));

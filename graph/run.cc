@@ -28,9 +28,9 @@ struct Run::Impl final : NodeRunner {
         executor(plan->schedule, pool,
                  {.width = std::min(plan->options.threads, pool.threads()),
                   .serial = plan->options.serial}) {
-    step.seed = settings.seed;
-    step.workspace = &workspace;
-    contexts = state.make_contexts(step);
+    steps.resize(static_cast<size_t>(plan->graph.steps),
+                 {.seed = settings.seed, .workspace = &workspace});
+    contexts = state.make_contexts(steps);
     for (size_t node = 0; node < plan->nodes.size(); ++node) {
       const int id = static_cast<int>(node);
       if (plan->graph.ops[node].kind != graph::OpKind::kOperator) {
@@ -48,7 +48,7 @@ struct Run::Impl final : NodeRunner {
       if (planned.kernel != nullptr) {
         planned.kernel->launch(contexts[node]);
       } else if (auto control = nested.find(node); control != nested.end()) {
-        control->second.launch(step.step);
+        control->second.launch(steps[plan->graph.ops[node].step].step);
       } else {
         dynamic.at(node).launch(contexts[node]);
       }
@@ -181,8 +181,9 @@ struct Run::Impl final : NodeRunner {
   }
 
   void execute_once(uint64_t at_step) {
-    step.step = at_step;
-    step.workspace->check_whole();
+    for (StepState& step : steps) step.step = at_step++;
+    Workspace& workspace = *steps.front().workspace;
+    workspace.check_whole();
     RunState::Leases leases(state);
     state.bind();
     state.refresh_packed(contexts);
@@ -192,9 +193,10 @@ struct Run::Impl final : NodeRunner {
       run_nodes();
     } catch (Error& error) {
       if (error.code() == ErrorCode::kNumeric && error.location().op_type == "CheckFinite") {
-        error.caused_by(find_non_finite(*plan, state, [this](int node) { run_alone(node); }));
+        error.caused_by(find_non_finite(*plan, state, std::max(0, error.location().step),
+                                        [this](int node) { run_alone(node); }));
       }
-      if (wrote_state.load()) step.workspace->mark_torn(error.message());
+      if (wrote_state.load()) workspace.mark_torn(error.message());
       throw;
     }
     state.finish();
@@ -208,7 +210,7 @@ struct Run::Impl final : NodeRunner {
   std::shared_ptr<const Plan> plan;
   RunSettings settings;
   RunState state;
-  StepState step;
+  std::vector<StepState> steps;  // of which one run is made
   std::vector<OpContext> contexts;
   std::map<int, DynamicNode> dynamic;
   std::map<int, NestedNode> nested;

@@ -35,9 +35,9 @@ class Run {
   /// Uses `tensor` for an input of the net in place of the workspace's, from now on.
   void set_input(std::string_view name, Tensor tensor);
 
-  /// Runs the net once. `step` keys the random numbers. Throws the first Error of any operator,
-  /// after everything that was running has ended; if state had been written by then, the workspace
-  /// is marked torn.
+  /// Runs the net once, or, of an unrolled one, `step` and the steps behind it. The number of a
+  /// step keys its random numbers. Throws the first Error of any operator, after everything that
+  /// was running has ended; if state had been written by then, the workspace is marked torn.
   void execute(uint64_t step = 0);
 
   /// From any thread: ends the current execute() with kCancelled.

@@ -132,7 +132,7 @@ void RunState::place_values() {
   }
 }
 
-std::vector<OpContext> RunState::make_contexts(const StepState& step) {
+std::vector<OpContext> RunState::make_contexts(std::span<const StepState> steps) {
   size_t total = 0;
   for (const Op& op : plan_.graph.ops) {
     first_operand_.push_back(total);
@@ -145,8 +145,9 @@ std::vector<OpContext> RunState::make_contexts(const StepState& step) {
     refresh_operands(static_cast<int>(node));
     Operand* inputs = operands_.data() + first_operand_[node];
     Operand* outputs = inputs + op.inputs.size();
-    OpContext& context = contexts.emplace_back(std::span(inputs, op.inputs.size()),
-                                               std::span(outputs, op.outputs.size()), &step);
+    OpContext& context =
+        contexts.emplace_back(std::span(inputs, op.inputs.size()),
+                              std::span(outputs, op.outputs.size()), &steps[op.step]);
     const graph::ScratchPlace& scratch = plan_.storage.scratch[node];
     context.scratch = static_cast<char*>(arenas_[scratch.arena]->data()) + scratch.offset;
     context.stream = streams_[scratch.arena].get();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,8 @@ class RunState {
   /// Without `publish` outputs stay with this object, and their slots are left alone.
   RunState(const Plan& plan, Workspace& workspace, bool publish);
 
-  /// One context per node, pointing into this object's operand tables.
-  std::vector<OpContext> make_contexts(const StepState& step);
+  /// One context per node, pointing into this object's operand tables and to its step.
+  std::vector<OpContext> make_contexts(std::span<const StepState> steps);
 
   /// Leases on all slots that the plan reads (shared) or writes (exclusive), held for one
   /// execution. Throws kState naming the slot that another run holds.

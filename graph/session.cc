@@ -22,6 +22,7 @@ struct Session::Impl {
         pool(pool),
         graph(graph::build_graph(
             std::move(net), {.strict = this->options.strict, .warn = this->options.compile.warn})) {
+    graph::unroll(graph, this->options.compile);
     require(this->options.plans >= 1, ErrorCode::kInvalidArgument,
             "a session keeps at least one plan, found {}", this->options.plans);
     for (const auto& [name, slot] : graph.slots) {

@@ -1,6 +1,7 @@
 #include "graph/storage.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -17,8 +18,9 @@ class StoragePlanner {
 
   StoragePlan plan(const std::vector<size_t>& scratch_bytes) {
     classify();
-    place_in_buckets();
+    find_buckets();
     for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) share(id);
+    place_buckets();
     place_blocks(scratch_bytes);
     return std::move(plan_);
   }
@@ -29,6 +31,29 @@ class StoragePlanner {
     int arena;
     size_t index;
   };
+
+  /// A gradient in a bucket, and where in the segment it is.
+  struct Member {
+    ValueId root;
+    size_t offset;
+  };
+
+  /// All buckets of one step.
+  struct Segment {
+    std::vector<Member> members;
+    size_t bytes = 0;
+  };
+
+  bool can_follow(const Segment& before, const Segment& segment) const {
+    auto follows = [&](const Member& a, const Member& b) {
+      const OpId producer = graph_.values[b.root].producer;
+      return a.offset == b.offset && std::ranges::all_of(groups_[a.root], [&](int user) {
+               return order_.reaches(user, producer);
+             });
+    };
+    return before.bytes == segment.bytes &&
+           std::ranges::equal(before.members, segment.members, follows);
+  }
 
   void classify() {
     plan_.places.resize(graph_.values.size());
@@ -66,23 +91,40 @@ class StoragePlanner {
   }
 
   /// The tensors of a bucket have their places there, and so do the sums, which replace them.
-  void place_in_buckets() {
+  void find_buckets() {
     in_bucket_.resize(graph_.values.size());
     for (const Op& op : graph_.ops) {
       if (op.type() != kBucketType) continue;
+      Segment& segment = segments_[op.step];
       const BucketLayout layout = bucket_layout(graph_, op);
       for (size_t i = 0; i < layout.offsets.size(); ++i) {
         const ValueId operand = op.inputs[i + 1];
         require(plan_.places[operand].storage == Storage::kArena, ErrorCode::kInternal,
                 "'{}' cannot be in a bucket", graph_.values[operand].name);
-        in_bucket_[operand] = plan_.bucket_bytes + layout.offsets[i];
+        in_bucket_[operand] = 0;
+        segment.members.push_back({operand, segment.bytes + layout.offsets[i]});
         const ValueId sum = op.outputs[i];
         if (sum == kNone) continue;
         plan_.places[sum].root = operand;
         groups_[operand].insert(groups_[operand].end(), groups_[sum].begin(), groups_[sum].end());
         groups_[sum].clear();
       }
-      plan_.bucket_bytes += layout.bytes;
+      segment.bytes += layout.bytes;
+    }
+  }
+
+  /// The buckets of the next step of an unrolled net take the place of those of the step before,
+  /// where that one has always done with a gradient when the next comes to it.
+  void place_buckets() {
+    const Segment* before = nullptr;
+    size_t begin = 0;
+    for (const auto& [step, segment] : segments_) {
+      if (before == nullptr || !can_follow(*before, segment)) {
+        begin = plan_.bucket_bytes;
+        plan_.bucket_bytes += segment.bytes;
+      }
+      for (const Member& member : segment.members) in_bucket_[member.root] = begin + member.offset;
+      before = &segment;
     }
   }
 
@@ -198,7 +240,8 @@ class StoragePlanner {
   const Reachability& order_;
   StoragePlan plan_;
   std::vector<std::vector<int>> groups_;          // users of the storage that a value owns
-  std::vector<std::optional<size_t>> in_bucket_;  // offset in the segment of buckets
+  std::map<int, Segment> segments_;               // by step
+  std::vector<std::optional<size_t>> in_bucket_;  // offset in the memory of buckets
 };
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kSize = 5;
 
-/// The sequential meaning of the net.
+}  // namespace
+
 void interpret(const NetDef& net, State& state) {
   for (const OperatorDef& op : net.op()) {
     Vector x = op.input_size() > 0 ? state.at(op.input(0)) : Vector(kSize);
@@ -37,8 +38,6 @@ void interpret(const NetDef& net, State& state) {
     if (op.output_size() > 1) state[op.output(1)] = second;
   }
 }
-
-}  // namespace
 
 RandomNet random_net(uint32_t seed, int gpus) {
   std::mt19937 random(seed);

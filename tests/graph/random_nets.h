@@ -22,8 +22,10 @@ struct RandomNet {
 /// operators; with `gpus`, about half of what has a CUDA kernel is on one of them.
 RandomNet random_net(uint32_t seed, int gpus = 0);
 
-/// Runs it a few times, and expects after each what the net means as it reads: its operators one
-/// after the other over named vectors.
+/// The sequential meaning of a net: its operators one after the other over named vectors.
+void interpret(const NetDef& net, State& state);
+
+/// Runs it a few times, and expects after each what the net means.
 void expect_meaning(const RandomNet& random, const SessionOptions& options, ThreadPool& pool,
                     const std::string& what);
 

@@ -45,6 +45,7 @@ class Workers {
     int concurrent = 4;   // collectives at once
     double timeout = 30;  // of a collective
     graph::BucketOptions buckets = {};
+    graph::Unroll unroll = {};
     std::vector<std::string> readable = {};
     std::vector<std::string> worlds = {"common_world"};  // names of the handle, clones all
     bool traced = false;
@@ -101,6 +102,7 @@ class Workers {
     session.compile.serial = options_.serial;
     session.compile.readable.names = options_.readable;
     session.compile.buckets = options_.buckets;
+    session.compile.unroll = options_.unroll;
     return std::make_unique<Session>(net, worker.workspace, *worker.pool, session);
   }
 
