@@ -51,6 +51,7 @@ struct Settings {
   std::string address = "127.0.0.1";
   double dilate = 1;
   int steps = 10;
+  int unroll = 1;
   double bucket_mib = 8;
   double first_mib = 1;
   double last_mib = 1;
@@ -75,14 +76,19 @@ Nets build(const Settings& settings) {
   return {step.init_net(), step.train_net()};
 }
 
+/// What each step is fed.
+const std::vector<std::string> kFed = {"data", "label"};
+
 /// What the values are does not matter here.
 void feed(const Settings& settings, Workspace& workspace) {
   const Model model = build_model(settings.model, {.batch = settings.batch});
-  for (const char* name : {"data", "label"}) {
+  for (const std::string& name : kFed) {
     const TensorDesc& desc = model.net.state()->training.desc(name);
     Tensor tensor(desc.shape, desc.dtype);
     std::memset(tensor.raw(), 0, desc.bytes());
-    workspace.feed(name, tensor);
+    for (int step = 0; step < settings.unroll; ++step) {
+      workspace.feed(graph::step_name(name, step, settings.unroll), tensor);
+    }
   }
 }
 
@@ -208,6 +214,7 @@ nlohmann::json run_rank(const Settings& settings, const Profile& profile) {
   options.compile.buckets = {.bytes = static_cast<size_t>(settings.bucket_mib * (1 << 20)),
                              .first = static_cast<size_t>(settings.first_mib * (1 << 20)),
                              .last = static_cast<size_t>(settings.last_mib * (1 << 20))};
+  options.compile.unroll = {.steps = settings.unroll, .fed = kFed};
   options.compile.replace_kernel = [&](const graph::Op& op,
                                        std::unique_ptr<Kernel> kernel) -> std::unique_ptr<Kernel> {
     if (op.schema->is_collective()) {
@@ -229,7 +236,7 @@ nlohmann::json run_rank(const Settings& settings, const Profile& profile) {
     group->barrier();
     const auto begin = Clock::now();
     session.run();
-    return std::chrono::duration<double>(Clock::now() - begin).count();
+    return std::chrono::duration<double>(Clock::now() - begin).count() / settings.unroll;
   };
   std::vector<double> compute_steps;
   std::vector<double> comm_steps;
@@ -255,18 +262,20 @@ nlohmann::json run_rank(const Settings& settings, const Profile& profile) {
   const double alone = median(comm_steps);
   const double step = median(steps);
   const double exposed = step - without;
+  backward *= settings.dilate / settings.unroll;
   const double hideable = alone * (1 - static_cast<double>(last) / static_cast<double>(bytes));
   const double unhidden = std::max(0.0, exposed - (alone - hideable));
   return {{"model", settings.model},
           {"ranks", settings.ranks},
-          {"collectives", plan.tickets.size()},
-          {"gradient_bytes", bytes},
+          {"collectives", plan.tickets.size() / static_cast<size_t>(settings.unroll)},
+          {"gradient_bytes", bytes / static_cast<size_t>(settings.unroll)},
           {"last_bucket_bytes", last},
           {"operators_without_a_time", unmeasured},
-          {"backward_s", backward * settings.dilate},
+          {"steps_per_run", settings.unroll},
+          {"backward_s", backward},
           {"compute_step_s", without},
           {"communication_s", alone},
-          {"communication_over_backward", alone / (backward * settings.dilate)},
+          {"communication_over_backward", alone / backward},
           {"step_s", step},
           {"step_over_compute", step / without},
           {"exposed_s", exposed},
@@ -290,6 +299,7 @@ int run(int argc, char** argv) {
   app.add_option("--addr", settings.address, "Address of this rank, for the others");
   app.add_option("--dilate", settings.dilate, "Computing takes so many times as long");
   app.add_option("--steps", settings.steps, "Steps of each kind, after one warm-up");
+  app.add_option("--unroll", settings.unroll, "Steps in one run; all times are those of one");
   app.add_option("--bucket", settings.bucket_mib,
                  "MiB of gradients after which a bucket is closed");
   app.add_option("--first", settings.first_mib, "The same of the first bucket");

@@ -9,21 +9,22 @@
 
 namespace headrace {
 
-/// Makes numbered batches on a thread of its own, one ahead of whoever takes them. One thread at a
-/// time takes. The thread starts with the object and inherits the CPUs its maker may use: make a
+/// Makes numbered batches on a thread of its own, ahead of whoever takes them. One thread at a time
+/// takes. The thread starts with the object and inherits the CPUs its maker may use: make a
 /// Prefetcher before anything pins the calling thread.
 class Prefetcher {
  public:
-  /// `fill` makes batch `number` in the tensors of an older one. It runs on either thread, never on
-  /// both at once.
+  /// `fill` makes batch `number` in the tensors of an older one. It runs on that thread.
   using Fill = std::function<void(int64_t number, Batch& batch)>;
-  explicit Prefetcher(Fill fill);
+  /// Up to `ahead` batches are made before they are asked for. Throws kInvalidArgument below 1.
+  explicit Prefetcher(Fill fill, int ahead = 1);
   ~Prefetcher();
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
-  /// Batch `number`, valid until the next call; then begins with batch `number + 1` unless `last`.
-  /// Throws what `fill` has thrown.
+  /// Batch `number`, and then goes on with those behind it unless it is the `last`. Valid until
+  /// `ahead` more were taken, or one that does not follow the one before. Throws what `fill` has
+  /// thrown.
   const Batch& take(int64_t number, bool last = false);
 
  private:
@@ -40,10 +41,10 @@ struct TrainingOrder {
 /// The training batches of a data set in the order of SampleStream, any of them at any time.
 class TrainingBatches {
  public:
-  TrainingBatches(const DataSet& data, const TrainingOrder& order);
+  TrainingBatches(const DataSet& data, const TrainingOrder& order, int ahead = 1);
 
-  /// Batch `number` of the cut, that of an iteration unless it has micro-batches; valid until the
-  /// next call.
+  /// Batch `number` of the cut, that of an iteration unless it has micro-batches. See
+  /// Prefetcher::take().
   const Batch& take(int64_t number) { return prefetcher_.take(number); }
 
  private:

@@ -1,14 +1,13 @@
 #include "graph/unroll.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/proto/net.pb.h"
 #include "graph/graph.h"
 #include "graph/plan.h"
 
@@ -136,39 +135,24 @@ void unroll(Graph& graph, CompileOptions& options) {
 
 void pace_steps(Graph& graph) {
   if (graph.steps == 1) return;
-  using Key = std::tuple<int, int, const OpSchema*>;  // step, position in the net, part
-  std::map<Key, OpId> by_place;
+  const auto is_backward = [&](OpId id) { return graph.ops[id].def->is_gradient_op(); };
+  // By step: the ends of its backward pass.
+  std::vector<std::vector<int>> ends(static_cast<size_t>(graph.steps));
   for (OpId id = 0; id < static_cast<OpId>(graph.ops.size()); ++id) {
     const Op& op = graph.ops[id];
-    if (op.position != kNone) by_place.emplace(Key(op.step, op.position, op.schema), id);
-  }
-  // What in the step before makes the same operand of the same reader.
-  const auto twin_of = [&](const Op& op) {
-    for (ValueId output : op.outputs) {
-      if (output == kNone) continue;
-      for (OpId reader_id : graph.values[output].consumers) {
-        const Op& reader = graph.ops[reader_id];
-        const auto twin = by_place.find({reader.step - 1, reader.position, reader.schema});
-        if (reader.position == kNone || twin == by_place.end()) continue;
-        const auto operand = std::ranges::find(reader.inputs, output) - reader.inputs.begin();
-        return graph.values[graph.ops[twin->second].inputs[static_cast<size_t>(operand)]].producer;
-      }
-    }
-    return kNone;
-  };
-  for (Op& op : graph.ops) {
-    const bool waits = !op.after.empty() || std::ranges::any_of(op.inputs, [&](ValueId input) {
-      return graph.values[input].producer != kNone;
+    const bool goes_on = std::ranges::any_of(op.outputs, [&](ValueId output) {
+      return output != kNone && std::ranges::any_of(graph.values[output].consumers, is_backward);
     });
-    if (op.step == 0 || waits) continue;
-    const OpId before = twin_of(op);
-    if (before == kNone || graph.ops[before].step != op.step - 1) continue;
-    for (ValueId output : graph.ops[before].outputs) {
-      if (output == kNone) continue;
-      for (OpId reader : graph.values[output].consumers) {
-        op.after.push_back(graph.ops[reader].origin);
-      }
-    }
+    if (is_backward(id) && !goes_on) ends[op.step].push_back(op.origin);
+  }
+  for (Op& op : graph.ops) {
+    const bool follows = std::ranges::any_of(op.inputs, [&](ValueId input) {
+      const OpId producer = graph.values[input].producer;
+      return producer != kNone && graph.ops[producer].step == op.step;
+    });
+    if (op.step == 0 || follows) continue;
+    const std::vector<int>& before = ends[op.step - 1];
+    op.after.insert(op.after.end(), before.begin(), before.end());
   }
 }
 

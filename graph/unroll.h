@@ -11,9 +11,9 @@ namespace graph {
 
 class Graph;
 
-/// Several steps of a net in one plan. Nothing waits for the end of a step: an operator of the next
-/// one starts when what it reads is there, a convolution of the forward pass as soon as its own
-/// weights are updated, while later gradients are still on their way between ranks.
+/// Several steps of a net in one plan. A step does not wait for the end of the one before: a
+/// convolution of its forward pass starts as soon as its own weights are updated, while other
+/// gradients are still on their way between ranks.
 struct Unroll {
   int steps = 1;
   /// Inputs that each step has its own of, such as samples and labels. All others are what the step
@@ -32,9 +32,10 @@ std::string step_name(const std::string& name, int step, int steps);
 /// of the new names already.
 void unroll(Graph& graph, CompileOptions& options);
 
-/// Lets operators that wait for nothing, such as those that read samples, wait until the step
-/// before has done with what its ones have made. Without that, all steps would begin at once with
-/// them, in memory of their own. After all passes that make such operators.
+/// Lets each step begin when the backward pass of the step before has ended, so that both may have
+/// the same memory: only sums of gradients and updates are left then. It costs nothing, because the
+/// first layers, which come first, get their gradients last. After all passes that make operators of
+/// forward and backward passes.
 void pace_steps(Graph& graph);
 
 }  // namespace graph

@@ -25,6 +25,7 @@ struct ShowFlags {
   ExecutionFlags execution;
   int world = 0;  // 0: as the net says
   int ranks_per_host = 1;
+  int unroll = 1;
   std::string stage = "net";
   std::string dot;
 };
@@ -90,7 +91,16 @@ View view_plan(const ShowFlags& flags) {
   const graph::Graph graph = graph::build_graph(net.net(), flags.execution.build());
   CompileOptions options = flags.execution.session(pool).compile;
   options.worlds = planned_worlds(graph, net.roles(), flags.world, flags.ranks_per_host);
-  const auto plan = compile(graph, net.input_types(), options);
+  graph::InputTypes types = net.input_types();
+  options.unroll.steps = flags.unroll;
+  for (const auto& [name, desc] : net.roles().external_shapes) {
+    if (!graph.slots.contains(name)) continue;
+    options.unroll.fed.push_back(name);
+    for (int step = 0; step < flags.unroll; ++step) {
+      types.emplace(graph::step_name(name, step, flags.unroll), types.at(name));
+    }
+  }
+  const auto plan = compile(graph, types, options);
   spdlog::info("compiled in {}", duration_text(plan->compile_ms * 1e-3));
   return {.text = plan_view(*plan), .dot = plan_dot(*plan)};
 }
@@ -128,6 +138,9 @@ Action set_up(CLI::App& app) {
                  "host")
       ->check(whole_number(1))
       ->type_name("RANKS");
+  app.add_option("--unroll", flags->unroll,
+                 "Plan so many iterations of a training net as one run, as train --unroll does")
+      ->check(whole_number(1));
   app.add_option("--dot", flags->dot,
                  "Also write the graph of that stage for GraphViz; '-': to stdout, alone")
       ->type_name("FILE")

@@ -149,6 +149,27 @@ TEST(TrainingBatches, ABatchStaysValidWhileTheNextIsMade) {
   }
 }
 
+// As many as are made ahead can be used together, while those behind them are made.
+TEST(TrainingBatches, AsManyStayValidAsAreMadeAhead) {
+  const DataSet data = numbered(64);
+  const TrainingOrder order{.seed = 3, .cut = {.batch = 16}};
+  TrainingBatches one_by_one(data, order);
+  constexpr int kAhead = 4;
+  TrainingBatches batches(data, order, kAhead);
+  int64_t number = 0;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<const Batch*> together;
+    std::vector<std::vector<int32_t>> expected;
+    for (int i = 0; i < kAhead; ++i, ++number) {
+      together.push_back(&batches.take(number));
+      expected.push_back(labels(one_by_one.take(number)));
+    }
+    for (int i = 0; i < kAhead; ++i) EXPECT_EQ(labels(*together[i]), expected[i]) << number;
+    if (round == 10) number += 5;
+  }
+  EXPECT_THROW(TrainingBatches(data, order, 0), Error);
+}
+
 TEST(TrainingBatches, AnErrorReachesWhoTakesTheBatch) {
   const DataSet data = numbered(16, /*broken=*/11);
   TrainingBatches batches(data, {.cut = {.batch = 4}});

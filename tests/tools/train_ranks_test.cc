@@ -120,6 +120,20 @@ TEST_F(TrainRanks, GoesOnBitForBit) { goes_on_bit_for_bit({}); }
 
 TEST_F(TrainRanks, GoesOnBitForBitWithMicroBatches) { goes_on_bit_for_bit({"--accumulate", "4"}); }
 
+TEST_F(TrainRanks, IterationsInOneRunAreTheSameIterations) {
+  train("one");
+  train("three", {"--unroll", "3"});
+  for (int rank = 0; rank < kRanks; ++rank) {
+    const Checkpoint one = checkpoint("one", rank);
+    const Checkpoint three = checkpoint("three", rank);
+    EXPECT_EQ(one.state.iteration, three.state.iteration);
+    for (const auto& [name, tensor] : one.tensors) {
+      EXPECT_TRUE(same(tensor, three.tensors.at(name))) << name << " of rank " << rank;
+    }
+    EXPECT_EQ(one.state.epochs[1].train_loss, three.state.epochs[1].train_loss);
+  }
+}
+
 // Footnote 5 of Goyal et al. (2017): the sum of two gradients has the same bits wherever they were
 // computed. What normalisation remembers for evaluation is each worker's own.
 TEST_F(TrainRanks, MicroBatchesAreRanks) {

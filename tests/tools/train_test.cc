@@ -118,6 +118,18 @@ TEST_F(Train, IsReproducible) {
               read_file(out("b") / "resnet8_trained_init_net.pb"));
 }
 
+// 25 iterations in runs of four, none across the end of an epoch (behind the 13th) or a checkpoint.
+TEST_F(Train, IterationsInOneRunAreTheSameIterations) {
+  train("a");
+  const ProcessResult result = headrace(args("b", {"--unroll", "4", "--checkpoint-every", "6"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_same(out("a") / "checkpoint.safetensors", out("b") / "checkpoint.safetensors");
+  EXPECT_EQ(measured(out("a") / "log.jsonl"), measured(out("b") / "log.jsonl"));
+  const ProcessResult both = headrace(args("c", {"--unroll", "4", "--accumulate", "2"}));
+  EXPECT_EQ(both.exit_code, 2);
+  EXPECT_NE(both.err.find("leave out --unroll or --accumulate"), std::string::npos) << both.err;
+}
+
 TEST_F(Train, GoesOnBitForBitAfterCtrlC) {
   train("straight");
   for (const int64_t at : {3, 12, 13, 20}) {  // the first epoch ends with iteration 13

@@ -58,6 +58,12 @@ void TrainJob::set_up() {
   find_checkpoint();
 
   const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
+  if (micro_batches > 1 && flags_.unroll > 1) {
+    throw CLI::ValidationError(
+        "--unroll", fmt::format("an iteration of {} micro-batches is several runs, so several "
+                                "iterations cannot be one: leave out --unroll or --accumulate",
+                                micro_batches));
+  }
   const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
   const TrainingOrder order{.seed = flags_.execution.seed,
                             .cut = {.batch = batch,
@@ -66,12 +72,14 @@ void TrainJob::set_up() {
                                     .micro_batches = micro_batches},
                             .augmentation = flags_.augmentation};
   data_ = std::make_unique<TrainingData>(data, order,
-                                         flags_.test_batch > 0 ? flags_.test_batch : batch);
+                                         flags_.test_batch > 0 ? flags_.test_batch : batch,
+                                         flags_.unroll);
   pool_ = std::make_unique<ThreadPool>(flags_.execution.pool());
 
   TrainingOptions options{.epochs = flags_.nets.epochs(),
                           .blobs = flags_.blobs,
                           .session = flags_.execution.session(*pool_),
+                          .unroll = flags_.unroll,
                           .setup = {{"data", flags_.data}, {"version", version_number()}}};
   if (parallel) {
     options.world = ranks_.world();
@@ -253,7 +261,7 @@ bool TrainJob::train() {
       go_on = close_epoch();
     } else if (go_on) {
       if (agreement_) agreement_->ask(stop_.requested());
-      step();
+      make_steps();
       if (agreement_) go_on = !agreement_->answer();
     }
     if (!go_on) return false;
@@ -278,19 +286,24 @@ void TrainJob::give_up(const Error& error) {
   if (saved_) spdlog::info("{} is in {}", describe(*saved_), files_.last().native());
 }
 
-void TrainJob::step() {
+void TrainJob::make_steps() {
   const auto start = Clock::now();
-  const Training::Step step = training_->step();
-  const double took = seconds_since(start);
-  // Whoever took part in this step has written the checkpoint before it.
+  const int64_t every = flags_.checkpoint_every;
+  const int64_t before = training_->state().iteration;
+  const auto steps = training_->steps(every > 0 ? every - before % every : flags_.unroll);
+  const double took = seconds_since(start) / static_cast<double>(steps.size());
+  // Whoever took part in these steps has written the checkpoint before them.
   files_.drop_previous();
-  shown_.add(step.loss, step.accuracy, took);
-  logged_.add(step.loss, step.accuracy, took);
-  const int64_t iteration = training_->state().iteration;
-  if (iteration % flags_.log_every == 0) log_step(step);
-  if (flags_.checkpoint_every > 0 && iteration % flags_.checkpoint_every == 0) {
-    save();
+  for (size_t k = 0; k < steps.size(); ++k) {
+    note(before + static_cast<int64_t>(k) + 1, steps[k], took);
   }
+  if (every > 0 && training_->state().iteration % every == 0) save();
+}
+
+void TrainJob::note(int64_t iteration, const Training::Step& step, double seconds) {
+  shown_.add(step.loss, step.accuracy, seconds);
+  logged_.add(step.loss, step.accuracy, seconds);
+  if (iteration % flags_.log_every == 0) log_step(iteration, step);
   progress_.update({.iteration = iteration,
                     .iterations = training_->iterations(),
                     .epoch = static_cast<double>(iteration * flags_.nets.batch()) /
@@ -311,8 +324,7 @@ double TrainJob::seconds_left() const {
   return iterations * shown_.seconds_per_iteration() + evaluations * evaluation_seconds_;
 }
 
-void TrainJob::log_step(const Training::Step& step) {
-  const int64_t iteration = training_->state().iteration;
+void TrainJob::log_step(int64_t iteration, const Training::Step& step) {
   write_log({{"event", "step"},
              {"iteration", iteration},
              {"epoch", static_cast<double>(iteration * flags_.nets.batch()) /
@@ -361,13 +373,18 @@ void TrainJob::save() {
   saved_ = id;
 }
 
+int64_t TrainJob::runs_in_timeline() const {
+  const int64_t runs = int64_t{flags_.trace_steps} * data_->order.cut.micro_batches;
+  return (runs + flags_.unroll - 1) / flags_.unroll;
+}
+
 void TrainJob::write_timeline() {
   if (!timeline_) return;
   const CommunicationTime time = timeline_->write(
       flags_.trace, {.process = "headrace train " + name_,
                      .rank = ranks_.rank(),
                      .world = ranks_.size(),
-                     .runs = int64_t{flags_.trace_steps} * data_->order.cut.micro_batches});
+                     .runs = runs_in_timeline()});
   write_log({{"event", "timeline"},
              {"runs", time.runs},
              {"seconds", time.seconds},

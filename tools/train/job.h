@@ -39,6 +39,7 @@ struct TrainFlags {
   bool allow_changes = false;
   int seeds = 1;       // jobs, one after the other, see train_seeds()
   int test_batch = 0;  // 0: as in training
+  int unroll = 1;      // iterations in a run
   int64_t checkpoint_every = 0;
   int64_t log_every = 10;
   std::string trace;
@@ -76,15 +77,17 @@ class TrainJob {
   void begin();
   bool train();
   void give_up(const Error& error);
-  void step();
+  void make_steps();
+  void note(int64_t iteration, const Training::Step& step, double seconds);
   bool close_epoch();
   Checkpoint checkpoint() const;
   void save();
   void stop();
   TrainReport finish();
+  int64_t runs_in_timeline() const;
   void write_timeline();
   double seconds_left() const;
-  void log_step(const Training::Step& step);
+  void log_step(int64_t iteration, const Training::Step& step);
   std::filesystem::path file(const std::string& suffix) const;
   bool leads() const { return ranks_.rank() == 0; }
   /// Makes the nets those of one of several ranks, where there are several; true if they are.

@@ -34,12 +34,18 @@ SessionOptions accumulation_session(const TrainingOptions& options) {
 }
 
 /// What the one that updates has measured is read after each step.
-SessionOptions training_session(const TrainingOptions& options) {
+SessionOptions training_session(const TrainingOptions& options, const NetBlobs& measured) {
   SessionOptions session = accumulation_session(options);
-  const NetBlobs& blobs = options.blobs;
-  for (const std::string* name : {&blobs.loss, &blobs.accuracy, &blobs.learning_rate}) {
+  for (const std::string* name : {&measured.loss, &measured.accuracy, &measured.learning_rate}) {
     if (!name->empty()) session.compile.readable.names.push_back(*name);
   }
+  return session;
+}
+
+SessionOptions unrolled_session(const TrainingOptions& options, const NetBlobs& measured) {
+  SessionOptions session = training_session(options, measured);
+  session.compile.unroll = {.steps = options.unroll,
+                            .fed = {options.blobs.data, options.blobs.label}};
   return session;
 }
 
@@ -51,7 +57,7 @@ SessionOptions evaluation_session(const TrainingOptions& options) {
 }
 
 double scalar(const Workspace& workspace, const std::string& blob) {
-  return blob.empty() ? 0 : static_cast<double>(workspace.fetch(blob).item<float>());
+  return static_cast<double>(workspace.fetch(blob).item<float>());
 }
 
 /// The blob with the mean over all ranks of what each has in `blob`; itself where the net is for
@@ -61,6 +67,13 @@ const std::string& over_all_ranks(const std::string& blob, const std::vector<std
   const auto found = std::ranges::find(each, blob) - each.begin();
   return found < static_cast<std::ptrdiff_t>(means.size()) ? means[static_cast<size_t>(found)]
                                                            : blob;
+}
+
+/// The blobs of a training net with loss and accuracy over all workers.
+NetBlobs measured_blobs(NetBlobs blobs, const NetRoles& roles) {
+  blobs.loss = over_all_ranks(blobs.loss, roles.losses, roles.mean_losses);
+  blobs.accuracy = over_all_ranks(blobs.accuracy, roles.accuracies, roles.mean_accuracies);
+  return blobs;
 }
 
 /// What differs between two setups, a line each.
@@ -82,10 +95,11 @@ std::vector<std::string> differences(const TrainingSetup& before, const Training
 
 }  // namespace
 
-TrainingData::TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch)
+TrainingData::TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch,
+                           int ahead)
     : samples(data.train->size()),
       order(order),
-      train(data, order),
+      train(data, order, ahead),
       test(std::make_shared<EvaluationBatches>(data.test, Normalisation{data.mean, data.deviation},
                                                test_batch)) {}
 
@@ -94,13 +108,20 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       data_(data),
       options_(std::move(options)),
       roles_(read_roles(nets_.train)),
+      measured_(measured_blobs(options_.blobs, roles_)),
       iterations_(
           static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(data.samples) /
                                          static_cast<double>(data.order.cut.samples())))),
       pool_(pool),
-      session_(nets_.train, workspace_, pool, training_session(options_)),
+      session_(nets_.train, workspace_, pool, training_session(options_, measured_)),
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
                  evaluation_session(options_), data.test) {
+  require(options_.unroll == 1 || !nets_.accumulate, ErrorCode::kInvalidArgument,
+          "an iteration of {} micro-batches is several runs, so {} iterations cannot be one",
+          data.order.cut.micro_batches, options_.unroll);
+  if (options_.unroll != 1) {
+    unrolled_.emplace(nets_.train, workspace_, pool, unrolled_session(options_, measured_));
+  }
   if (nets_.accumulate) {
     accumulate_.emplace(*nets_.accumulate, workspace_, pool, accumulation_session(options_));
   }
@@ -125,23 +146,28 @@ bool Training::epoch_ended() const {
   return epochs_due() > closed;
 }
 
-void Training::feed(int64_t micro_batch) {
-  const Batch& batch =
-      data_.train.take(state_.iteration * data_.order.cut.micro_batches + micro_batch);
-  workspace_.feed(options_.blobs.data, batch.images);
-  workspace_.feed(options_.blobs.label, batch.labels);
+void Training::feed(int64_t batch, int step, int steps) {
+  const Batch& samples = data_.train.take(batch);
+  workspace_.feed(graph::step_name(options_.blobs.data, step, steps), samples.images);
+  workspace_.feed(graph::step_name(options_.blobs.label, step, steps), samples.labels);
 }
 
 void Training::run(Session& session, int64_t micro_batch) {
-  feed(micro_batch);
+  const int64_t batch = state_.iteration * data_.order.cut.micro_batches + micro_batch;
+  feed(batch);
   options_.before_run(session);
-  session.run(
-      static_cast<uint64_t>(state_.iteration * data_.order.cut.micro_batches + micro_batch));
+  session.run(static_cast<uint64_t>(batch));
+}
+
+void Training::run_unrolled() {
+  for (int k = 0; k < options_.unroll; ++k) feed(state_.iteration + k, k, options_.unroll);
+  options_.before_run(*unrolled_);
+  unrolled_->run(static_cast<uint64_t>(state_.iteration));
 }
 
 TrainingSetup Training::make_setup() {
-  feed(0);
   const TrainingOrder& order = data_.order;
+  feed(state_.iteration * order.cut.micro_batches);
   TrainingSetup setup = options_.setup;
   setup["train net"] = fingerprint(nets_.train);
   setup["init net"] = fingerprint(nets_.init);
@@ -199,22 +225,45 @@ void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
   state_.setup = now;
 }
 
-Training::Step Training::step() {
-  const int64_t last = data_.order.cut.micro_batches - 1;
-  for (int64_t i = 0; i < last; ++i) run(*accumulate_, i);
-  run(session_, last);
-  const NetBlobs& blobs = options_.blobs;
-  const Step step{
-      .loss = scalar(workspace_, over_all_ranks(blobs.loss, roles_.losses, roles_.mean_losses)),
-      .accuracy = scalar(workspace_,
-                         over_all_ranks(blobs.accuracy, roles_.accuracies, roles_.mean_accuracies)),
-      .learning_rate = std::abs(scalar(workspace_, blobs.learning_rate))};
+int64_t Training::iterations_left_in_epoch() const {
+  const int64_t samples = data_.order.cut.samples();
+  const int64_t end = ((epochs_due() + 1) * data_.samples + samples - 1) / samples;
+  return std::min(end, iterations_) - state_.iteration;
+}
+
+std::vector<Training::Step> Training::steps(int64_t most) {
+  const bool several = unrolled_ && options_.unroll <= std::min(most, iterations_left_in_epoch());
+  if (several) {
+    run_unrolled();
+  } else {
+    const int64_t last = data_.order.cut.micro_batches - 1;
+    for (int64_t i = 0; i < last; ++i) run(*accumulate_, i);
+    run(session_, last);
+  }
+  std::vector<Step> steps;
+  const int count = several ? options_.unroll : 1;
+  for (int k = 0; k < count; ++k) {
+    steps.push_back(measured(k, count));
+    this->count(steps.back());
+  }
+  return steps;
+}
+
+Training::Step Training::measured(int step, int steps) const {
+  const auto value = [&](const std::string& blob) {
+    return blob.empty() ? 0 : scalar(workspace_, graph::step_name(blob, step, steps));
+  };
+  return {.loss = value(measured_.loss),
+          .accuracy = value(measured_.accuracy),
+          .learning_rate = std::abs(value(measured_.learning_rate))};
+}
+
+void Training::count(const Step& step) {
   ++state_.iteration;
   state_.sums.loss += step.loss;
   state_.sums.accuracy += step.accuracy;
   state_.sums.learning_rate = step.learning_rate;
   ++state_.sums.iterations;
-  return step;
 }
 
 void Training::share_with_prediction() {

@@ -28,7 +28,8 @@ struct TrainingNets {
 
 /// Where the samples come from. Made before the pool pins any thread: see Prefetcher.
 struct TrainingData {
-  TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch);
+  /// `ahead`: training batches that are used together, and made before.
+  TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch, int ahead = 1);
 
   int64_t samples;  // per epoch
   TrainingOrder order;
@@ -43,6 +44,10 @@ struct TrainingOptions {
   /// one alone.
   std::shared_ptr<comm::CommonWorld> world;
   SessionOptions session;
+  /// Iterations in one run of the net, where so many are left until something has to happen between
+  /// two; the others are runs of their own. TrainingData is to have as many batches ahead. One alone
+  /// with micro-batches.
+  int unroll = 1;
   /// Called before each run of a session of training.
   std::function<void(Session&)> before_run = [](Session&) {};
   /// More of what has to be the same on resume: the data set's name, for example.
@@ -75,9 +80,10 @@ class Training {
     double accuracy = 0;
     double learning_rate = 0;
   };
-  /// One iteration. Throws what the net throws; kNumeric if the loss is not finite, before anything
-  /// that follows from it has run.
-  Step step();
+  /// The next iterations: at most `most`, none behind the end of an epoch, and as many as one run of
+  /// the net makes or a single one. Throws what the net throws; kNumeric if a loss is not finite,
+  /// before anything that follows from it has run.
+  std::vector<Step> steps(int64_t most = 1);
 
   /// Evaluates the test images, with other ranks if there are any, with running statistics (their
   /// means over ranks) and, where the net keeps them, averaged
@@ -95,9 +101,15 @@ class Training {
 
  private:
   TrainingSetup make_setup();
-  /// What the next iteration has to be fed, of its micro-batches the one of that number.
-  void feed(int64_t micro_batch);
+  /// What a run has to be fed as its step `step` of `steps`: a batch of the cut.
+  void feed(int64_t batch, int step = 0, int steps = 1);
+  /// One iteration, or one of its micro-batches.
   void run(Session& session, int64_t micro_batch);
+  void run_unrolled();
+  /// What step `step` of `steps` in the last run has measured.
+  Step measured(int step, int steps) const;
+  void count(const Step& step);
+  int64_t iterations_left_in_epoch() const;
   std::vector<std::string> state_names() const;
   void share_with_prediction();
   void average_statistics();
@@ -107,12 +119,14 @@ class Training {
   TrainingData& data_;
   TrainingOptions options_;
   NetRoles roles_;
+  NetBlobs measured_;  // loss and accuracy are those of all ranks
   int64_t iterations_ = 0;
   TrainingState state_;
   Workspace workspace_;
   Workspace prediction_;  // shares the parameters' buffers while evaluating
   ThreadPool& pool_;
   Session session_;
+  std::optional<Session> unrolled_;    // several iterations in a run
   std::optional<Session> accumulate_;  // of all micro-batches but the last
   std::optional<Session> statistics_;  // their means over ranks
   Evaluator evaluator_;
