@@ -210,8 +210,10 @@ class Compiler {
         kind = NodeKind::kBlocking;
       }
       if (dynamic_cast<const AsyncKernel*>(node.kernel.get()) != nullptr) kind = NodeKind::kAsync;
-      nodes.push_back(
-          {.cost_ns = node.cost_ns, .kind = kind, .collective = op.schema->is_collective()});
+      nodes.push_back({.cost_ns = node.cost_ns,
+                       .kind = kind,
+                       .collective = op.schema->is_collective(),
+                       .step = op.step});
     }
     std::vector<ScheduleEdge> edges;
     for (const graph::Edge& edge : plan_->edges) {

@@ -172,7 +172,8 @@ void rank_nodes(std::span<const ScheduleNode> nodes, const Adjacency& adjacency,
 
 /// By node: the place in the order of the last collective that follows from it, or is it. Whoever
 /// has an early one can do little but complete it; the chain of a backward pass leads to the very
-/// last. Nodes that no collective waits for have the greatest number.
+/// last. Only those of its own step count, because the next one follows from everything. Nodes that
+/// no collective waits for have the greatest number.
 std::vector<std::int32_t> last_collectives(std::span<const ScheduleNode> nodes,
                                            const Adjacency& adjacency,
                                            const std::vector<std::int32_t>& order) {
@@ -181,7 +182,9 @@ std::vector<std::int32_t> last_collectives(std::span<const ScheduleNode> nodes,
     const std::int32_t node = order[i];
     if (nodes[node].collective) last[node] = static_cast<std::int32_t>(i);
     for (const ScheduleEdge& edge : adjacency.of(node)) {
-      last[node] = std::max(last[node], last[edge.to]);
+      if (nodes[edge.to].step == nodes[node].step) {
+        last[node] = std::max(last[node], last[edge.to]);
+      }
     }
   }
   std::ranges::replace(last, -1, std::numeric_limits<std::int32_t>::max());

@@ -26,6 +26,7 @@ struct ScheduleNode {
   double cost_ns = 0;  // estimated time; decides order and what is worth moving to another thread
   NodeKind kind = NodeKind::kInline;
   bool collective = false;  // other ranks wait for it
+  int step = 0;             // of several that are made in one run
 };
 
 struct ScheduleEdge {
