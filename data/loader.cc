@@ -68,13 +68,13 @@ struct Prefetcher::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   bool stop = false;
-  bool busy = false;          // the thread is making batch `made`
-  int64_t next = kNothing;    // what is taken next if one follows the other
-  int64_t made = 0;           // batches before this one are there
-  int64_t goal = 0;           // the thread makes those before this one
-  std::exception_ptr error;   // of batch `made`
-  std::vector<Batch> ring;    // as many that were taken last, and as many ahead of them
-  std::thread thread;         // last, so that it starts when all else is there
+  bool busy = false;         // the thread is making batch `made`
+  int64_t next = kNothing;   // what is taken next if one follows the other
+  int64_t made = 0;          // batches before this one are there
+  int64_t goal = 0;          // the thread makes those before this one
+  std::exception_ptr error;  // of batch `made`
+  std::vector<Batch> ring;   // as many that were taken last, and as many ahead of them
+  std::thread thread;        // last, so that it starts when all else is there
 };
 
 Prefetcher::Prefetcher(Fill fill, int ahead) {

@@ -34,8 +34,8 @@ void unroll(Graph& graph, CompileOptions& options);
 
 /// Lets each step begin when the backward pass of the step before has ended, so that both may have
 /// the same memory: only sums of gradients and updates are left then. It costs nothing, because the
-/// first layers, which come first, get their gradients last. After all passes that make operators of
-/// forward and backward passes.
+/// first layers, which come first, get their gradients last. After all passes that make operators
+/// of forward and backward passes.
 void pace_steps(Graph& graph);
 
 }  // namespace graph

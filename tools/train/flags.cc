@@ -38,10 +38,11 @@ void TrainFlags::add_to(CLI::App& app) {
       ->excludes(trace_option);
   app.add_option("--test-batch", test_batch, "Images per batch of evaluation; 0: as --batch")
       ->check(whole_number(0));
-  app.add_option("--unroll", unroll,
-                 "Iterations in one run of the net: the next begins as its parameters arrive, while "
-                 "other gradients of the one before are still on their way. Same results, bit for "
-                 "bit; Ctrl-C ends behind the run")
+  app.add_option(
+         "--unroll", unroll,
+         "Iterations in one run of the net: the next begins as its parameters arrive, while "
+         "other gradients of the one before are still on their way. Same results, bit for "
+         "bit; Ctrl-C ends behind the run")
       ->check(whole_number(1));
   app.add_option("--checkpoint-every", checkpoint_every,
                  "Also write a checkpoint every so many iterations; 0: after each epoch only")

@@ -71,9 +71,8 @@ void TrainJob::set_up() {
                                     .world = ranks_.size(),
                                     .micro_batches = micro_batches},
                             .augmentation = flags_.augmentation};
-  data_ = std::make_unique<TrainingData>(data, order,
-                                         flags_.test_batch > 0 ? flags_.test_batch : batch,
-                                         flags_.unroll);
+  data_ = std::make_unique<TrainingData>(
+      data, order, flags_.test_batch > 0 ? flags_.test_batch : batch, flags_.unroll);
   pool_ = std::make_unique<ThreadPool>(flags_.execution.pool());
 
   TrainingOptions options{.epochs = flags_.nets.epochs(),
@@ -380,11 +379,11 @@ int64_t TrainJob::runs_in_timeline() const {
 
 void TrainJob::write_timeline() {
   if (!timeline_) return;
-  const CommunicationTime time = timeline_->write(
-      flags_.trace, {.process = "headrace train " + name_,
-                     .rank = ranks_.rank(),
-                     .world = ranks_.size(),
-                     .runs = runs_in_timeline()});
+  const CommunicationTime time =
+      timeline_->write(flags_.trace, {.process = "headrace train " + name_,
+                                      .rank = ranks_.rank(),
+                                      .world = ranks_.size(),
+                                      .runs = runs_in_timeline()});
   write_log({{"event", "timeline"},
              {"runs", time.runs},
              {"seconds", time.seconds},

@@ -45,8 +45,8 @@ struct TrainingOptions {
   std::shared_ptr<comm::CommonWorld> world;
   SessionOptions session;
   /// Iterations in one run of the net, where so many are left until something has to happen between
-  /// two; the others are runs of their own. TrainingData is to have as many batches ahead. One alone
-  /// with micro-batches.
+  /// two; the others are runs of their own. TrainingData is to have as many batches ahead. One
+  /// alone with micro-batches.
   int unroll = 1;
   /// Called before each run of a session of training.
   std::function<void(Session&)> before_run = [](Session&) {};
@@ -80,9 +80,9 @@ class Training {
     double accuracy = 0;
     double learning_rate = 0;
   };
-  /// The next iterations: at most `most`, none behind the end of an epoch, and as many as one run of
-  /// the net makes or a single one. Throws what the net throws; kNumeric if a loss is not finite,
-  /// before anything that follows from it has run.
+  /// The next iterations: at most `most`, none behind the end of an epoch, and as many as one run
+  /// of the net makes or a single one. Throws what the net throws; kNumeric if a loss is not
+  /// finite, before anything that follows from it has run.
   std::vector<Step> steps(int64_t most = 1);
 
   /// Evaluates the test images, with other ranks if there are any, with running statistics (their
