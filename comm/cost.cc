@@ -160,7 +160,7 @@ double star(const Layout& layout, double bytes, const CostTable& table) {
 /// between hosts: no network likes it when all send to all at once.
 double pairwise(const Layout& layout, double bytes, double segment, const CostTable& table) {
   const int p = layout.size;
-  if (p > layout.ranks_per_host || !layout.shares_memory) return kNever;
+  if (p > layout.ranks_per_host || !table.shares_memory) return kNever;
   const Cost& cost = table.within;
   const int others = p - 1;
   const double messages = std::max(1.0, std::ceil(bytes / p / segment));

@@ -26,6 +26,10 @@ struct CostTable {
   std::string name;  // where it is from: "shm, built in"
   Cost within;
   Cost between;
+  /// Ranks of a host read messages from each other's memory. Without that, through sockets, all do
+  /// not send to all at once. It stands here because ranks that choose by one table choose alike,
+  /// whatever connects them.
+  bool shares_memory = false;
   bool operator==(const CostTable&) const = default;
 };
 
@@ -35,7 +39,8 @@ struct CostTable {
 CostTable built_in_table(std::string_view transport);
 
 /// As a file: JSON with the keys "name", "within" and "between", each of these with "alpha_us",
-/// "beta_ns_per_byte" and "gamma_ns_per_byte". `what` names it in errors (kCorrupt).
+/// "beta_ns_per_byte" and "gamma_ns_per_byte", and "shares_memory", true or, like none, false.
+/// `what` names it in errors (kCorrupt).
 std::string to_json(const CostTable& table);
 CostTable table_from_json(const std::string& text, const std::string& what);
 CostTable read_table(const std::string& path);
@@ -48,9 +53,6 @@ struct Layout {
   int ranks_per_host = 1;
   /// More than 1: that many ranks take turns on each core of their host.
   double ranks_per_core = 1;
-  /// Ranks of a host reach each other's memory; false: sockets, through which nobody sends to all
-  /// at once.
-  bool shares_memory = true;
 };
 
 /// Seconds that an algorithm takes for `bytes` in messages of `segment` bytes at most; infinity if

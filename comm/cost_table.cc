@@ -53,8 +53,8 @@ CostTable built_in_table(std::string_view transport) {
   const Cost shm{0.5e-6, 0.06e-9, 0.03e-9};
   const Cost loopback{4.5e-6, 0.12e-9, kGamma};
   const Cost network{25e-6, 0.85e-9, kGamma};
-  if (transport == "inproc") return {"inproc, built in", inproc, inproc};
-  if (transport == "shm") return {"shm, built in", shm, shm};
+  if (transport == "inproc") return {"inproc, built in", inproc, inproc, true};
+  if (transport == "shm") return {"shm, built in", shm, shm, true};
   if (transport == "tcp-loopback") return {"tcp on loopback, built in", loopback, loopback};
   if (transport == "tcp") return {"tcp, built in", loopback, network};
   return {"generic, built in", loopback, network};
@@ -63,7 +63,8 @@ CostTable built_in_table(std::string_view transport) {
 std::string to_json(const CostTable& table) {
   const ordered_json json = {{"name", table.name},
                              {"within", cost_json(table.within)},
-                             {"between", cost_json(table.between)}};
+                             {"between", cost_json(table.between)},
+                             {"shares_memory", table.shares_memory}};
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
@@ -74,9 +75,13 @@ CostTable table_from_json(const std::string& text, const std::string& what) {
   const auto name = json.find("name");
   require(name != json.end() && name->is_string(), ErrorCode::kCorrupt,
           "{}: 'name' is to be a text", what);
+  const auto shares = json.find("shares_memory");
+  require(shares == json.end() || shares->is_boolean(), ErrorCode::kCorrupt,
+          "{}: 'shares_memory' is to be true or false", what);
   return {.name = name->get<std::string>(),
           .within = cost_from(json, "within", what),
-          .between = cost_from(json, "between", what)};
+          .between = cost_from(json, "between", what),
+          .shares_memory = shares != json.end() && shares->get<bool>()};
 }
 
 CostTable read_table(const std::string& path) {

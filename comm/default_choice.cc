@@ -14,8 +14,7 @@ CostTable default_table(const Transport& transport) {
 
 Layout layout_of(const Transport& transport, int ranks_per_host) {
   Layout layout{.size = transport.size(),
-                .ranks_per_host = ranks_per_host > 0 ? ranks_per_host : transport.ranks_per_host(),
-                .shares_memory = transport.name() != "tcp"};
+                .ranks_per_host = ranks_per_host > 0 ? ranks_per_host : transport.ranks_per_host()};
   if (transport.ranks_on_host() == transport.size()) {
     layout.ranks_per_core =
         std::max(1.0, static_cast<double>(transport.size()) / transport.cores_on_host());

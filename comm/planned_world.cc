@@ -52,8 +52,7 @@ std::string PlannedWorld::describe() const {
 CollectiveChoice PlannedWorld::choose(std::string_view op_type, size_t count,
                                       size_t element_bytes) const {
   return plan_collective(op_type, count, element_bytes,
-                         {.size = size_, .ranks_per_host = ranks_per_host_, .shares_memory = false},
-                         table_);
+                         {.size = size_, .ranks_per_host = ranks_per_host_}, table_);
 }
 
 void PlannedWorld::agree(const std::string& /*what*/, const std::string& /*text*/) {

@@ -72,6 +72,7 @@ class Tune {
     if (launch_.rank != 0) return kOk;
     table.within = within ? *within : *between;
     table.between = between ? *between : *within;
+    table.shares_memory = within && options_.transport == "shm";
     if (options_.output.empty()) {
       fmt::print("{}", comm::to_json(table));
     } else {

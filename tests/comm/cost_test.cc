@@ -61,7 +61,7 @@ double simulated(Name name, int p, size_t count, size_t segment, const Timing& t
 
 CostTable table_of(const Timing& timing) {
   const Cost cost{timing.alpha, timing.beta, timing.gamma};
-  return {"of the test", cost, cost};
+  return {"of the test", cost, cost, true};
 }
 
 // From latency alone to bandwidth alone, reductions cheap and dear.
@@ -167,6 +167,11 @@ TEST(Costs, FewTurnsWhereRanksShareCores) {
   // Long vectors: halving and doubling takes 1.2 times as long as pairwise there.
   EXPECT_EQ(name(8, 4, 4 << 20), Name::kPairwise);
   EXPECT_EQ(name(3, 1.5, 4 << 20), Name::kPairwise);
+  // Not through sockets: 1.3 times as long as halving and doubling.
+  EXPECT_NE(choose(Kind::kAllreduce, {.size = 8, .ranks_per_host = 8, .ranks_per_core = 4}, 1 << 20,
+                   4, built_in_table("tcp-loopback"))
+                .choice.algorithm,
+            Name::kPairwise);
 }
 
 // Where hosts have several ranks and the way between them is slow, little is to travel on it.
@@ -283,6 +288,7 @@ TEST(CostTables, SurviveTheirFile) {
     write_table((folder / "t.json").string(), table);
     const CostTable read = read_table((folder / "t.json").string());
     EXPECT_EQ(read.name, table.name);
+    EXPECT_EQ(read.shares_memory, table.shares_memory);
     for (const auto& [a, b] :
          {std::pair{read.within, table.within}, {read.between, table.between}}) {
       EXPECT_DOUBLE_EQ(a.alpha, b.alpha);
@@ -304,6 +310,8 @@ TEST(CostTables, BadFilesAreExplained) {
       {R"({"name": "a", "within": {"alpha_us": -1}})", "no message costs that"},
       {R"({"name": "a", "within": {"alpha_us": 1e300}})", "no message costs that"},
       {R"({"name": "a", "within": )" + cost + "}", "'between' is to be an object"},
+      {R"({"name": "a", "shares_memory": 1, "within": )" + cost + R"(, "between": )" + cost + "}",
+       "'shares_memory' is to be true or false"},
   };
   for (const auto& [text, part] : cases) {
     expect_error(ErrorCode::kCorrupt, part, [&] { table_from_json(text, "t.json"); });
