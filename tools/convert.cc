@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include "core/tensor_database.h"
 #include "core/thread_pool.h"
 #include "graph/session.h"
+#include "net_builders/accumulation.h"
 #include "net_builders/data_parallel.h"
 #include "tools/checks.h"
 #include "tools/command.h"
@@ -33,7 +35,9 @@ struct ConvertFlags {
   std::string from;
   std::string to;
   std::string net;
-  int world = 0;  // 0: no transform
+  int world = 0;                  // 0: no transform
+  int accumulate = 0;             // 0: no transform
+  std::vector<std::string> init;  // FROM and TO, or nothing
 };
 
 enum class Kind { kMessage, kDatabase, kSafetensors };
@@ -143,6 +147,21 @@ void write_tensors(const Tensors& tensors, const fs::path& to) {
   }
 }
 
+/// Writes the plan that takes the iterations of a training net in micro-batches, and an init net
+/// that makes its accumulators; of one of several workers, if that is asked for too.
+void convert_to_micro_batches(const ConvertFlags& flags) {
+  const NetFile file = read_net_file(flags.from);
+  require(!file.plan, ErrorCode::kInvalidArgument,
+          "--accumulate makes a plan of a training net, and {} is a plan already", flags.from);
+  PlanDef plan = accumulate_gradients(file.net, flags.accumulate);
+  if (!flags.init.empty()) {
+    NetDef init = with_accumulators(load_net(flags.init[0]), plan.network(kUpdateNet));
+    if (flags.world > 0) init = data_parallel_init(init, flags.world);
+    save_net(init, flags.init[1]);
+  }
+  save(flags.world > 0 ? data_parallel(plan, flags.world) : plan, flags.to);
+}
+
 /// Writes the data-parallel form of a training net, of its init net, or of a plan of such nets.
 void convert_for_workers(const ConvertFlags& flags) {
   const NetFile file = read_net_file(flags.from);
@@ -156,9 +175,14 @@ int convert(const ConvertFlags& flags) {
   const bool message = kind_of(flags.from) == Kind::kMessage;
   require(flags.net.empty() || kind_of(flags.from) == Kind::kDatabase, ErrorCode::kInvalidArgument,
           "--net takes a net out of an exported model, and {} is none", flags.from);
-  require(flags.world == 0 || (message && kind_of(flags.to) == Kind::kMessage),
-          ErrorCode::kInvalidArgument,
-          "--world makes a net of a net: FROM and TO are .pb or .pbtxt");
+  require((flags.world == 0 && flags.accumulate == 0) ||
+              (message && kind_of(flags.to) == Kind::kMessage),
+          ErrorCode::kInvalidArgument, "{} makes a net of a net: FROM and TO are .pb or .pbtxt",
+          flags.world == 0 ? "--accumulate" : "--world");
+  if (flags.accumulate > 0) {
+    convert_to_micro_batches(flags);
+    return kOk;
+  }
   if (flags.world > 0) {
     convert_for_workers(flags);
     return kOk;
@@ -192,6 +216,20 @@ Action set_up(CLI::App& app) {
                  "that of one of so many data-parallel workers")
       ->check(whole_number(1))
       ->type_name("WORKERS")
+      ->default_str("");
+  auto* accumulate =
+      app.add_option("--accumulate", flags->accumulate,
+                     "Where FROM is a training net: make the plan that takes each iteration in so "
+                     "many micro-batches, as 'emit --accumulate' does")
+          ->check(whole_number(2))
+          ->type_name("N")
+          ->default_str("");
+  app.add_option("--init", flags->init,
+                 "With --accumulate: an init net, and the file for one that also makes what "
+                 "gradients are added up in")
+      ->expected(2)
+      ->needs(accumulate)
+      ->type_name("FROM TO")
       ->default_str("");
   return [flags] { return convert(*flags); };
 }

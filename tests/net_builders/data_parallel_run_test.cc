@@ -10,17 +10,8 @@
 #include "tests/net_builders/small_problem.h"
 #include "tests/support/workers.h"
 
-namespace headrace {
+namespace headrace::testing {
 namespace {
-
-using testing::difference;
-using testing::images;
-using testing::kSamples;
-using testing::labels;
-using testing::Parameters;
-using testing::parameters_of;
-using testing::step_of;
-using testing::Workers;
 
 constexpr int kSteps = 4;
 
@@ -199,4 +190,4 @@ TEST(DataParallelRun, AGradientThatIsKeptIsTheSum) {
 }
 
 }  // namespace
-}  // namespace headrace
+}  // namespace headrace::testing

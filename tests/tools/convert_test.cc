@@ -1,6 +1,9 @@
 // headrace convert, and models that Caffe2 exported. The model, its input and its output were made
 // by the real Caffe2 (1.8.1): golden/model/make.py.
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -106,6 +109,39 @@ TEST_F(Convert, ADatabaseWithoutModelDoesNotRun) {
   const ProcessResult result = run({"run", "weights.lmdb"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.err.find("holds no exported model"), std::string::npos) << result.err;
+}
+
+// The same nets as of a model that was cut when it was written.
+TEST_F(Convert, TrainingNetsAreCutIntoMicroBatches) {
+  for (const auto& [folder, more] :
+       {std::pair{"whole", std::vector<std::string>{}}, {"cut", {"--accumulate", "2"}}}) {
+    std::vector<std::string> emit = {"emit", "resnet8", "--batch", "8", "-o", folder};
+    emit.insert(emit.end(), more.begin(), more.end());
+    const ProcessResult result = run(emit);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+  }
+  const auto expect_equal = [&](const std::string& found, const std::string& expected) {
+    EXPECT_EQ(read_file(folder_ / found), read_file(folder_ / expected)) << found;
+  };
+  convert({"whole/resnet8_train_net.pbtxt", "plan.pbtxt", "--accumulate", "2", "--init",
+           "whole/resnet8_init_net.pbtxt", "init.pbtxt"});
+  expect_equal("plan.pbtxt", "cut/resnet8_train_plan.pbtxt");
+  expect_equal("init.pbtxt", "cut/resnet8_init_net.pbtxt");
+
+  // Cut and then for workers, in one go or in two.
+  convert({"plan.pbtxt", "plan_of_2.pbtxt", "--world", "2"});
+  convert({"init.pbtxt", "init_of_2.pbtxt", "--world", "2"});
+  convert({"whole/resnet8_train_net.pbtxt", "both.pbtxt", "--accumulate", "2", "--world", "2",
+           "--init", "whole/resnet8_init_net.pbtxt", "both_init.pbtxt"});
+  expect_equal("both.pbtxt", "plan_of_2.pbtxt");
+  expect_equal("both_init.pbtxt", "init_of_2.pbtxt");
+
+  expect_failure({"plan.pbtxt", "again.pbtxt", "--accumulate", "2"}, "is a plan already",
+                 "again.pbtxt");
+  expect_failure({"whole/resnet8_train_net.pbtxt", "thirds.pbtxt", "--accumulate", "3"}, "micro",
+                 "thirds.pbtxt");
+  expect_failure({golden("model.minidb"), "x.pbtxt", "--accumulate", "2"},
+                 "--accumulate makes a net of a net", "x.pbtxt");
 }
 
 }  // namespace
