@@ -27,18 +27,8 @@ int data_output(const Args& args, int outputs) {
 
 std::vector<TensorType> infer_gradient(const InferContext& context) {
   require_type(context, 0, FloatTypes{});
-  require_same_type(context, 1, 0);
-  require_same_type(context, 2, 0);
   const ConvShape shape = conv_shape(context.args, context.shape(0), context.shape(1));
-  require_shape(context, 2, shape.y.shape(shape.order), "that of the result of the convolution");
-  const bool no_bias = context.args.flag("no_bias");
-  require(context.outputs <= (no_bias ? 2 : 3), ErrorCode::kInvalidNet,
-          "with no_bias there is no gradient of a bias: the outputs are (dfilter, dX), found {}",
-          context.outputs);
-  std::vector<TensorType> types = {context.inputs[1]};
-  if (!no_bias) types.push_back({context.dtype(0), Shape{shape.y.c}});
-  types.push_back(context.inputs[0]);
-  return types;
+  return infer_conv_gradients(context, shape.order, shape.y);
 }
 
 /// The bias gradient where no primitive computes it along with that of the filter.

@@ -1,6 +1,7 @@
 #include "operators/conv_shape.h"
 
 #include "core/error.h"
+#include "operators/checks.h"
 
 namespace headrace {
 
@@ -52,6 +53,22 @@ ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
           expected.shape(shape.order).to_string(), x.to_string(), shape.group, filter.to_string());
   shape.y = {.n = shape.x.n, .c = found.n, .size = shape.window.output, .axes = shape.x.axes};
   return shape;
+}
+
+std::vector<TensorType> infer_conv_gradients(const InferContext& context, Order order,
+                                             const ImageShape& result) {
+  require_same_type(context, 1, 0);
+  require_same_type(context, 2, 0);
+  require_shape(context, 2, result.shape(order), "that of the result of the convolution");
+  const bool no_bias = context.args.flag("no_bias");
+  require(context.outputs <= (no_bias ? 2 : 3), ErrorCode::kInvalidNet,
+          "with no_bias there is no gradient of a bias: the outputs are (dfilter, dX), found {}",
+          context.outputs);
+  std::vector<TensorType> types = {context.inputs[1]};
+  if (!no_bias) types.push_back({context.dtype(0), Shape{result.c}});
+  types.push_back(context.inputs[0]);
+  types.resize(context.outputs);
+  return types;
 }
 
 }  // namespace headrace

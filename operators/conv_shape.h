@@ -1,5 +1,8 @@
 #pragma once
 
+#include <vector>
+
+#include "core/op_schema.h"
 #include "operators/image.h"
 #include "operators/window.h"
 
@@ -24,5 +27,10 @@ OpSchema& declare_conv(OpSchema& schema);
 
 /// Throws Error where arguments, X and filter do not fit together.
 ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter);
+
+/// Types of the gradients of (X, filter, dY), once `result`, the image that Y is, is known from the
+/// first two: (dfilter, dbias, dX), or (dfilter, dX) with no_bias. Throws Error for anything else.
+std::vector<TensorType> infer_conv_gradients(const InferContext& context, Order order,
+                                             const ImageShape& result);
 
 }  // namespace headrace

@@ -84,19 +84,8 @@ std::vector<TensorType> infer_transpose(const InferContext& context) {
 
 std::vector<TensorType> infer_transpose_gradient(const InferContext& context) {
   require_type(context, 0, FloatTypes{});
-  require_same_type(context, 1, 0);
-  require_same_type(context, 2, 0);
   const ConvShape shape = reversed_shape(context.args, context.shape(0), context.shape(1));
-  require_shape(context, 2, shape.x.shape(shape.order), "that of the result");
-  const bool no_bias = context.args.flag("no_bias");
-  require(context.outputs <= (no_bias ? 2 : 3), ErrorCode::kInvalidNet,
-          "with no_bias there is no gradient of a bias: the outputs are (dfilter, dX), found {}",
-          context.outputs);
-  std::vector<TensorType> types = {context.inputs[1]};
-  if (!no_bias) types.push_back({context.dtype(0), Shape{shape.x.c}});
-  types.push_back(context.inputs[0]);
-  types.resize(context.outputs);
-  return types;
+  return infer_conv_gradients(context, shape.order, shape.x);
 }
 
 OpSchema& declare_transpose(OpSchema& schema) {
