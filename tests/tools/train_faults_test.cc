@@ -66,8 +66,7 @@ class TrainFaults : public ::testing::Test {
   ProcessResult train(const std::string& out, const std::vector<std::string>& launch = {},
                       const std::vector<std::string>& train = {},
                       const std::string& before = "") const {
-    return Process(arguments(out, launch, train, before), folder_.path())
-        .wait(kLimit);
+    return Process(arguments(out, launch, train, before), folder_.path()).wait(kLimit);
   }
 
   /// The process of a rank, as soon as it was started.
