@@ -51,7 +51,8 @@ MeshOptions mesh_options(const JoinOptions& options) {
                    .job = options.name,
                    .secret = Secret::from_environment(),
                    .insecure = options.insecure,
-                   .timeout = options.timeout};
+                   .timeout = options.timeout,
+                   .warn = options.warn};
   if (options.epoch) {
     mesh.epoch = *options.epoch;
   } else if (const auto epoch = environment_variable("HEADRACE_EPOCH")) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct JoinOptions {
   /// Ranks of different starts of a job refuse each other. Nothing: what HEADRACE_EPOCH says.
   std::optional<uint64_t> epoch;
   GroupOptions group;  // its timeout is the one above
+  /// Hears of what is odd but goes on: connections that are refused, memory of other ranks that
+  /// cannot be read. Empty: nobody.
+  std::function<void(const std::string&)> warn;
 };
 
 /// Throws kUnsupported for a transport there is not, naming those there are.

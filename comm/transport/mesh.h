@@ -27,7 +27,8 @@ struct MeshOptions {
   /// The congestion control of all connections (tcp(7), TCP_CONGESTION). "auto" is reno on
   /// loopback, because some others pace even there, and the system's elsewhere.
   std::string congestion = "auto";
-  /// Hears of connections that are refused while this rank waits. Empty: nobody.
+  /// Hears of connections that are refused while this rank waits, and of memory that it cannot read
+  /// (shm.h). Empty: nobody.
   std::function<void(const std::string&)> warn;
 };
 

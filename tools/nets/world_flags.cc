@@ -69,15 +69,17 @@ std::shared_ptr<comm::Store> Job::store() {
 
 std::shared_ptr<comm::CommonWorld> Job::world() {
   if (world_ != nullptr) return world_;
-  const comm::JoinOptions options{.name = "world",
-                                  .rank = launch_.rank,
-                                  .size = launch_.size,
-                                  .transport = transport().first,
-                                  .interface = flags_.interface,
-                                  .insecure = flags_.insecure,
-                                  .timeout = flags_.timeout,
-                                  .epoch = static_cast<uint64_t>(launch_.epoch),
-                                  .group = {.flight_folder = flight_folder_}};
+  const comm::JoinOptions options{
+      .name = "world",
+      .rank = launch_.rank,
+      .size = launch_.size,
+      .transport = transport().first,
+      .interface = flags_.interface,
+      .insecure = flags_.insecure,
+      .timeout = flags_.timeout,
+      .epoch = static_cast<uint64_t>(launch_.epoch),
+      .group = {.flight_folder = flight_folder_},
+      .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
   world_ = std::make_shared<comm::CommonWorld>(
       comm::join(options, launch_.size == 1 ? nullptr : store()));
   return world_;
