@@ -125,9 +125,20 @@ TEST_F(Train, IterationsInOneRunAreTheSameIterations) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   expect_same(out("a") / "checkpoint.safetensors", out("b") / "checkpoint.safetensors");
   EXPECT_EQ(measured(out("a") / "log.jsonl"), measured(out("b") / "log.jsonl"));
-  const ProcessResult both = headrace(args("c", {"--unroll", "4", "--accumulate", "2"}));
-  EXPECT_EQ(both.exit_code, 2);
-  EXPECT_NE(both.err.find("leave out --unroll or --accumulate"), std::string::npos) << both.err;
+}
+
+TEST_F(Train, RefusesToUnrollWhatIsNeverOneRun) {
+  const auto error_of = [&](std::vector<std::string> more) {
+    const ProcessResult result = headrace(args("a", std::move(more)));
+    EXPECT_EQ(result.exit_code, 2);
+    return result.err;
+  };
+  EXPECT_NE(
+      error_of({"--unroll", "4", "--accumulate", "2"}).find("leave out --unroll or --accumulate"),
+      std::string::npos);
+  EXPECT_NE(error_of({"--unroll", "4", "--checkpoint-every", "3"}).find("checkpoint every 3"),
+            std::string::npos);
+  EXPECT_NE(error_of({"--unroll", "14"}).find("an epoch has at most 13"), std::string::npos);
 }
 
 TEST_F(Train, GoesOnBitForBitAfterCtrlC) {

@@ -41,8 +41,9 @@ void TrainFlags::add_to(CLI::App& app) {
   app.add_option(
          "--unroll", unroll,
          "Iterations in one run of the net: the next begins as its parameters arrive, while "
-         "other gradients of the one before are still on their way. Same results, bit for "
-         "bit; Ctrl-C ends behind the run")
+         "other gradients of the one before are still on their way. What is left before a "
+         "checkpoint or the end of an epoch runs one by one. Same results, bit for bit; "
+         "Ctrl-C ends behind the run")
       ->check(whole_number(1));
   app.add_option("--checkpoint-every", checkpoint_every,
                  "Also write a checkpoint every so many iterations; 0: after each epoch only")

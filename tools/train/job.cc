@@ -58,12 +58,7 @@ void TrainJob::set_up() {
   find_checkpoint();
 
   const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
-  if (micro_batches > 1 && flags_.unroll > 1) {
-    throw CLI::ValidationError(
-        "--unroll", fmt::format("an iteration of {} micro-batches is several runs, so several "
-                                "iterations cannot be one: leave out --unroll or --accumulate",
-                                micro_batches));
-  }
+  check_unroll(micro_batches, (data.train->size() + flags_.nets.batch() - 1) / flags_.nets.batch());
   const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
   const TrainingOrder order{.seed = flags_.execution.seed,
                             .cut = {.batch = batch,
@@ -93,6 +88,26 @@ void TrainJob::set_up() {
   }
   training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
   if (!goes_on_ && leads()) save_nets(nets);
+}
+
+void TrainJob::check_unroll(int micro_batches, int64_t iterations_per_epoch) const {
+  if (flags_.unroll == 1) return;
+  const auto refuse = [](const std::string& why) { throw CLI::ValidationError("--unroll", why); };
+  if (micro_batches > 1) {
+    refuse(
+        fmt::format("an iteration of {} micro-batches is several runs, so several iterations "
+                    "cannot be one: leave out --unroll or --accumulate",
+                    micro_batches));
+  }
+  const int64_t every = flags_.checkpoint_every;
+  if (every > 0 && flags_.unroll > every) {
+    refuse(fmt::format("{} iterations never are one run, because there is a checkpoint every {}",
+                       flags_.unroll, every));
+  }
+  if (flags_.unroll > iterations_per_epoch) {
+    refuse(fmt::format("{} iterations never are one run, because an epoch has at most {}",
+                       flags_.unroll, iterations_per_epoch));
+  }
 }
 
 bool TrainJob::make_parallel(TrainingNets& nets) const {

@@ -69,6 +69,7 @@ class TrainJob {
 
  private:
   void set_up();
+  void check_unroll(int micro_batches, int64_t iterations_per_epoch) const;
   void make_folder();
   void find_checkpoint();
   bool is_ours(const Checkpoint& checkpoint) const;
