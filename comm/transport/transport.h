@@ -38,7 +38,7 @@ struct Message {
   Message* next = nullptr;  // used by the transport
 };
 
-inline constexpr size_t kMaxPiece = 256 * 1024;
+inline constexpr size_t kMaxPiece = size_t{256} << 10;
 
 /// What went wrong, and with whom.
 struct Failure {
