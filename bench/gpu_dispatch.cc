@@ -69,7 +69,7 @@ class Bench {
     const auto plan = plan_of(net);
     RunState state(*plan, workspace_, /*publish=*/false);
     const StepState step;
-    std::vector<OpContext> contexts = state.make_contexts(step);
+    std::vector<OpContext> contexts = state.make_contexts({&step, 1});
     state.bind();
     return shortest(settings_.rounds, [&] {
       for (const graph::OpId node : plan->schedule.order) {

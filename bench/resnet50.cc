@@ -77,7 +77,7 @@ class PlainLoop {
   PlainLoop(const Plan& plan, Workspace& workspace)
       : plan_(plan), state_(plan, workspace, /*publish=*/true) {
     step_.workspace = &workspace;
-    contexts_ = state_.make_contexts(step_);
+    contexts_ = state_.make_contexts({&step_, 1});
   }
 
   void run() {

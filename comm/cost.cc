@@ -114,10 +114,11 @@ double binary_blocks(Sum sum, int p, double bytes) {
   int larger = largest;
   for (int rest = p - largest; rest > 0;) {
     const int size = 1 << lg(rest);
+    const int ratio = larger / size;
     for (const bool reduces : {true, false}) {
       const int leaving = sum.leaving_to_next(larger);
       sum.steps(1, bytes / larger, leaving, reduces);
-      sum.steps(larger / size - 1 - lg(larger / size), 0, leaving, false);
+      sum.steps(ratio - 1 - lg(ratio), 0, leaving, false);
     }
     larger = size;
     rest -= size;
@@ -296,23 +297,23 @@ std::string time_text(double seconds) {
 const std::vector<Algorithm>& candidates(Kind kind) {
   using enum Algorithm;
   // Where two cost the same the first is taken: simple ones stand in front.
-  static const std::vector<Algorithm> for_allreduce = {
+  static const std::vector<Algorithm> kForAllreduce = {
       kRecursiveDoubling, kHalvingDoubling, kRing,     kMixedRadix, kFold,
       kBinaryBlocks,      kTwoLevel,        kPairwise, kDirect};
-  static const std::vector<Algorithm> for_halves = {kHalvingDoubling, kRing};
-  static const std::vector<Algorithm> for_rooted = {kTree, kChain};
-  static const std::vector<Algorithm> for_others = {kDirect};
+  static const std::vector<Algorithm> kForHalves = {kHalvingDoubling, kRing};
+  static const std::vector<Algorithm> kForRooted = {kTree, kChain};
+  static const std::vector<Algorithm> kForOthers = {kDirect};
   switch (kind) {
     case Kind::kAllreduce:
-      return for_allreduce;
+      return kForAllreduce;
     case Kind::kReduceScatter:
     case Kind::kAllgather:
-      return for_halves;
+      return kForHalves;
     case Kind::kBroadcast:
     case Kind::kReduce:
-      return for_rooted;
+      return kForRooted;
     default:
-      return for_others;
+      return kForOthers;
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// From here on what happens between two calls takes longer than meeting does.
-constexpr size_t kLong = 64 * 1024;
+constexpr size_t kLong = size_t{64} << 10;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();

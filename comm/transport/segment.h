@@ -18,7 +18,7 @@ class Segment {
   /// for the other looks at `full` alone. A short message lies in the cache line behind. A chunk of
   /// any length may be lent instead: then the slot says where it is in the sender's regions.
   struct alignas(64) Slot {
-    static constexpr size_t kBytes = 32 * 1024;
+    static constexpr size_t kBytes = size_t{32} << 10;
     std::atomic<uint32_t> full{0};
     uint32_t op = 0;
     uint32_t index = 0;

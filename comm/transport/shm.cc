@@ -19,8 +19,8 @@ namespace {
 
 /// Shorter messages are copied through the ring: that is quicker than to tell where they are and to
 /// hear that they have been read.
-constexpr size_t kLentFrom = 48 * 1024;
-constexpr size_t kLentFromInTurns = 8 * 1024;  // where ranks share cores
+constexpr size_t kLentFrom = size_t{48} << 10;
+constexpr size_t kLentFromInTurns = size_t{8} << 10;  // where ranks share cores
 
 class ShmTransport final : public Transport {
  public:

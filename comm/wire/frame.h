@@ -57,7 +57,7 @@ struct ControlFrame {
   static constexpr size_t kBytes = 16;
   static constexpr uint16_t kMagic = 0x7263;
   static constexpr uint8_t kVersion = 1;
-  static constexpr size_t kMaxText = 64 * 1024;
+  static constexpr size_t kMaxText = size_t{64} << 10;
 
   enum class Type : uint8_t {
     kGoodbye = 1,  // the sender leaves in peace

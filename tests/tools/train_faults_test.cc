@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "comm/cost.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -66,7 +67,8 @@ class TrainFaults : public ::testing::Test {
   ProcessResult train(const std::string& out, const std::vector<std::string>& launch = {},
                       const std::vector<std::string>& train = {},
                       const std::string& before = "") const {
-    return Process(arguments(out, launch, train, before), folder_.path()).wait(kLimit);
+    return Process(arguments(out, launch, train, before), folder_.path(), environment_)
+        .wait(kLimit);
   }
 
   /// The process of a rank, as soon as it was started.
@@ -109,6 +111,7 @@ class TrainFaults : public ::testing::Test {
   TempFolder folder_;
   int ranks_ = 2;
   std::string epochs_ = "2";
+  std::vector<std::string> environment_;
 };
 
 // Wherever it hits them: before they are connected, in a step, while they write.
@@ -243,14 +246,19 @@ TEST_F(TrainFaults, SeedsAreTrainedByAllRanksAndGoOnToo) {
   }
 }
 
-// Two ranks add up two numbers, whatever the algorithm.
-TEST_F(TrainFaults, SharedMemoryAndTcpGiveTwoRanksTheSame) {
-  ranks_ = 2;
-  const ProcessResult shm = train("shm");
-  EXPECT_THAT(shm.err, HasSubstr("connected by shm (all are on this host)"));
-  const ProcessResult tcp = train("tcp", {}, {"--transport", "tcp"});
-  EXPECT_THAT(tcp.err, HasSubstr("connected by tcp (--transport)"));
-  expect_same_results("shm", "tcp");
+// The same algorithms, chosen by the same table, add up in the same order.
+TEST_F(TrainFaults, SharedMemoryAndTcpGiveTheSame) {
+  comm::write_table(at("costs.json"), comm::built_in_table("shm"));
+  environment_ = {"HEADRACE_COSTS=" + at("costs.json").string()};
+  for (const int ranks : {2, 4}) {
+    ranks_ = ranks;
+    const std::string number = std::to_string(ranks);
+    const ProcessResult shm = train("shm" + number);
+    EXPECT_THAT(shm.err, HasSubstr("connected by shm (all are on this host)"));
+    const ProcessResult tcp = train("tcp" + number, {}, {"--transport", "tcp"});
+    EXPECT_THAT(tcp.err, HasSubstr("connected by tcp (--transport)"));
+    expect_same_results("shm" + number, "tcp" + number);
+  }
 }
 
 }  // namespace
