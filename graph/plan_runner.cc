@@ -343,8 +343,8 @@ struct PlanRunner::Impl {
 };
 
 PlanRunner::PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
-                       SessionOptions options, std::function<void(Session&)> before_run)
-    : impl_(std::make_unique<Impl>(plan, workspace, pool, std::move(options), std::move(before_run))) {}
+                       const SessionOptions& options, std::function<void(Session&)> before_run)
+    : impl_(std::make_unique<Impl>(plan, workspace, pool, options, std::move(before_run))) {}
 
 PlanRunner::~PlanRunner() = default;
 

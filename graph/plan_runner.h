@@ -40,7 +40,7 @@ class PlanRunner {
   /// `before_run` hears of each run of a net, on the thread that runs it. A recorder in `options`
   /// (run.trace) has one run after the other: steps side by side are kUnsupported then.
   PlanRunner(const PlanDef& plan, Workspace& workspace, ThreadPool& pool,
-             SessionOptions options = {}, std::function<void(Session&)> before_run = {});
+             const SessionOptions& options = {}, std::function<void(Session&)> before_run = {});
   ~PlanRunner();
 
   /// Runs all steps, in order. Throws the first Error of any net, after all others have ended.
