@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -56,6 +57,7 @@ struct Round {
   int victim = 0;
   std::chrono::milliseconds moment{};
   std::vector<size_t> counts;
+  bool regions = false;  // the group knows of the vectors
 };
 
 Round random_round(std::mt19937& random) {
@@ -67,6 +69,7 @@ Round random_round(std::mt19937& random) {
   round.victim = below(round.ranks);
   round.moment = std::chrono::milliseconds(below(400));
   for (int i = 0; i < 5; ++i) round.counts.push_back(static_cast<size_t>(1) << below(20));
+  round.regions = below(2) == 0;
   return round;
 }
 
@@ -81,22 +84,29 @@ void work(const Round& round, int rank, const TempFolder& folder) {
       {.rank = rank, .size = round.ranks, .secret = Secret("the secret of the soak"), .timeout = 3},
       {.timeout = 1}, *store);
   std::vector<std::vector<float>> data;
-  for (const size_t count : round.counts) data.emplace_back(count);
+  std::vector<size_t> counts = round.counts;
+  for (const size_t count : counts) data.emplace_back(count + 1);
+  std::vector<std::unique_ptr<Region>> regions;
+  for (auto& mine : data) {
+    if (!round.regions) break;
+    regions.push_back(std::make_unique<Region>(*group, mine.data(), mine.size() * sizeof(float)));
+  }
   const float sum = static_cast<float>(round.ranks);
   while (true) {
     if (rank == round.victim && Clock::now() >= moment) {
       if (round.fault == Fault::kAbort) group->abort("the soak test says so");
       if (round.fault == Fault::kLeave) return;
       if (round.fault == Fault::kStuck) std::this_thread::sleep_for(std::chrono::seconds(2));
-      if (round.fault == Fault::kOtherShape) data[0].resize(data[0].size() + 1);
+      if (round.fault == Fault::kOtherShape) counts[0] = round.counts[0] + 1;
     }
     struct Ended {
       std::atomic<size_t> count{0};
       std::atomic<bool> failed{false};
     } ended;
-    for (auto& mine : data) {
+    for (size_t i = 0; i < data.size(); ++i) {
+      std::vector<float>& mine = data[i];
       std::fill(mine.begin(), mine.end(), 1.0f);
-      group->start({.data = mine.data(), .count = mine.size(), .name = "gradient"},
+      group->start({.data = mine.data(), .count = counts[i], .name = "gradient"},
                    {[](void* self, int, std::exception_ptr error) {
                       auto& all = *static_cast<Ended*>(self);
                       if (error) all.failed = true;
@@ -108,10 +118,10 @@ void work(const Round& round, int rank, const TempFolder& folder) {
       if (!group->poll()) std::this_thread::yield();
     }
     if (ended.failed.load()) group->check();
-    for (const auto& mine : data) {
-      for (const float value : mine) {
+    for (size_t i = 0; i < data.size(); ++i) {
+      for (size_t k = 0; k < counts[i]; ++k) {
         // Status 1 is what a failure ends with; this is none that is allowed.
-        if (value != sum) ::_exit(3);
+        if (data[i][k] != sum) ::_exit(3);
       }
     }
   }
@@ -132,9 +142,9 @@ TEST(Soak, AnyFaultAtAnyMomentEndsEveryRankWithAnErrorAndLeavesNothing) {
   std::mt19937 random(asked != nullptr ? std::random_device()() : 11);
   for (int i = 0; i < rounds; ++i) {
     const Round round = random_round(random);
-    SCOPED_TRACE(fmt::format("round {}: {} ranks over {}, rank {} {} after {} ms", i, round.ranks,
-                             round.transport, round.victim, name_of(round.fault),
-                             round.moment.count()));
+    SCOPED_TRACE(fmt::format("round {}: {} ranks over {}{}, rank {} {} after {} ms", i, round.ranks,
+                             round.transport, round.regions ? " with regions" : "", round.victim,
+                             name_of(round.fault), round.moment.count()));
     const TempFolder folder;
     Processes processes;
     processes.start(round.ranks, [&](int rank) { work(round, rank, folder); });
