@@ -92,18 +92,7 @@ class RunState {
     const void* source = nullptr;
     std::shared_ptr<Buffer> buffer;
   };
-
-  void place_values();
-  /// Memory of the run: of the host, where devices reach it if the plan has any, or of a device.
-  std::shared_ptr<Buffer> allocate_for_run(size_t bytes, Device device) const;
-  void point_at(Input& input, const void* address);
-  /// What an input holds, on the device where the plan wants it.
-  const Tensor& brought(Input& input, Tensor& held, const graph::Interface::Input& declared);
-  std::shared_ptr<Buffer> given_buffer(graph::ValueId id) const;
-
-  const Plan& plan_;
-  std::vector<std::shared_ptr<Buffer>> arenas_;  // as plan.storage.arenas
-  /// The buckets, for the groups of ranks that sum them.
+  /// Tells the groups of ranks that sum the buckets where these are, until it goes.
   class SharedBuckets {
    public:
     SharedBuckets() = default;
@@ -116,15 +105,26 @@ class RunState {
     void* data_ = nullptr;
     std::vector<std::shared_ptr<Communicator>> groups_;
   };
-  SharedBuckets shared_buckets_;              // goes before its memory
-  std::vector<StreamOwner> streams_;          // likewise; the CPU's does nothing
-  std::vector<Operand> values_;               // per value
-  std::vector<TensorDesc> dynamic_descs_;     // per value, of those in the run's pool
-  std::vector<Tensor> tensors_;               // per value: owners of outputs and pool values
-  std::vector<std::unique_ptr<Blob>> blobs_;  // of handles and values of unknown shape
-  std::vector<Operand> operands_;             // of all nodes, inputs then outputs
-  std::vector<size_t> first_operand_;         // per node
-  std::vector<Input> inputs_;                 // as plan.interface.inputs
+
+  void place_values();
+  /// Memory of the run: of the host, where devices reach it if the plan has any, or of a device.
+  std::shared_ptr<Buffer> allocate_for_run(size_t bytes, Device device) const;
+  void point_at(Input& input, const void* address);
+  /// What an input holds, on the device where the plan wants it.
+  const Tensor& brought(Input& input, Tensor& held, const graph::Interface::Input& declared);
+  std::shared_ptr<Buffer> given_buffer(graph::ValueId id) const;
+
+  const Plan& plan_;
+  std::vector<std::shared_ptr<Buffer>> arenas_;  // as plan.storage.arenas
+  std::vector<StreamOwner> streams_;             // likewise; the CPU's does nothing
+  SharedBuckets shared_buckets_;                 // behind the arenas: it goes before its memory
+  std::vector<Operand> values_;                  // per value
+  std::vector<TensorDesc> dynamic_descs_;        // per value, of those in the run's pool
+  std::vector<Tensor> tensors_;                  // per value: owners of outputs and pool values
+  std::vector<std::unique_ptr<Blob>> blobs_;     // of handles and values of unknown shape
+  std::vector<Operand> operands_;                // of all nodes, inputs then outputs
+  std::vector<size_t> first_operand_;            // per node
+  std::vector<Input> inputs_;                    // as plan.interface.inputs
   std::vector<Output> outputs_;
   std::vector<Lease> leases_;
   std::vector<Packed> packed_;

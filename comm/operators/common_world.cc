@@ -24,8 +24,8 @@ const RegisterOperator create_schema(
         .arg("timeout_ms", 30000, "a collective that takes longer has failed; so has connecting")
         .arg("transport", "auto",
              "what the ranks are connected by: tcp, shm (memory of one host), inproc (threads of "
-             "one "
-             "process), or auto: shm where the launcher says that all are on one host, else tcp")
+             "one process), or auto: shm where the launcher says that all are on one host, else "
+             "tcp")
         .arg("interface", "", "network interface to use; empty: the one that reaches the peers")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "
