@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/map.h"
 #include "operators/parts.h"
@@ -9,18 +10,10 @@
 namespace headrace {
 namespace {
 
-int arg_axis(const Args& args, const Shape& shape) {
-  const int64_t axis = args.integer("axis");
-  const int rank = shape.rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "{} has no axis {}",
-          shape.to_string(), axis);
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
-
 std::vector<TensorType> infer_arg(const InferContext& context) {
   require_type(context, 0, NumberTypes{});
   const Shape& shape = context.shape(0);
-  const int axis = arg_axis(context.args, shape);
+  const int axis = axis_of(context.args, shape);
   require(
       shape[axis] > 0 || shape.product(0, axis) == 0 || shape.product(axis + 1, shape.rank()) == 0,
       ErrorCode::kShapeMismatch, "axis {} of {} has no elements to choose from", axis,
@@ -57,7 +50,7 @@ const RegisterOperator arg_min(
 template <bool kMax>
 std::unique_ptr<Kernel> prepare_arg(const PrepareContext& prepare) {
   const Shape& shape = prepare.inputs[0].shape;
-  const int axis = arg_axis(prepare.args, shape);
+  const int axis = axis_of(prepare.args, shape);
   const int64_t size = shape[axis], inner = shape.product(axis + 1, shape.rank());
   return dispatch(NumberTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {
     return make_kernel([size, inner, count = prepare.outputs[0].shape.numel(),

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/channel_sums.h"
 #include "operators/checks.h"
 #include "operators/image.h"
@@ -26,19 +27,12 @@ ChannelRows image_rows(const Args& args, const TensorDesc& x) {
   return ChannelRows::of(x.shape, order_of(args), x.layout == Layout::kChannelsLast);
 }
 
-int linear_axis(const Args& args, const Shape& shape) {
-  const int64_t axis = args.integer("axis");
-  const int rank = shape.rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "{} has no axis {}",
-          shape.to_string(), axis);
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
 int64_t linear_channels(const InferContext& context, int x) {
   const Shape& shape = context.shape(x);
-  return shape.product(linear_axis(context.args, shape), shape.rank());
+  return shape.product(axis_of(context.args, shape), shape.rank());
 }
 ChannelRows linear_rows(const Args& args, const TensorDesc& x) {
-  const int axis = linear_axis(args, x.shape);
+  const int axis = axis_of(args, x.shape);
   return {x.shape.product(0, axis), x.shape.product(axis, x.shape.rank()), 1};
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "operators/axis.h"
 
 namespace headrace {
 
@@ -18,8 +19,8 @@ OpSchema& declare_fc(OpSchema& schema) {
 }
 
 FcShape fc_shape(const Args& args, const Shape& x, const Shape& w) {
-  const int axis = x.axis(static_cast<int>(args.integer("axis")));
-  const int axis_w = w.axis(static_cast<int>(args.integer("axis_w")));
+  const int axis = axis_of(args, x);
+  const int axis_w = axis_of(args, w, "axis_w");
   FcShape shape;
   shape.m = x.product(0, axis);
   shape.k = x.product(axis, x.rank());

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/index_input.h"
 #include "operators/index_map.h"
 #include "operators/strided_copy.h"
@@ -19,12 +20,8 @@ struct Gathering {
 
 Gathering gathering_of(const Args& args, const Shape& data, const Shape& indices,
                        int64_t default_axis) {
-  int64_t axis = args.has("axis") ? args.integer("axis") : default_axis;
-  const int rank = data.rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "data {} has no axis {}",
-          data.to_string(), axis);
-  Gathering result{.axis = static_cast<int>(axis < 0 ? axis + rank : axis),
-                   .per_outer = args.flag("match_outer")};
+  const int64_t axis = args.has("axis") ? args.integer("axis") : default_axis;
+  Gathering result{.axis = resolve_axis(axis, data), .per_outer = args.flag("match_outer")};
   // As in Caffe2, where the first axis wraps unless it was asked for as an axis to wrap or not.
   result.wraps = args.has("wrap_indices") ? args.flag("wrap_indices") : axis == 0;
   if (result.per_outer) {

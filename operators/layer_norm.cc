@@ -1,6 +1,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/group_statistics.h"
 #include "operators/scratch.h"
@@ -11,12 +12,9 @@ namespace {
 int layer_axis(const Args& args, const Shape& x) {
   require(x.rank() >= 2, ErrorCode::kShapeMismatch, "{} has fewer than 2 dimensions",
           x.to_string());
-  const int64_t axis = args.integer("axis");
-  require(axis >= -x.rank() && axis < x.rank(), ErrorCode::kInvalidArgument, "{} has no axis {}",
-          x.to_string(), axis);
   require(args.real("epsilon") >= 0, ErrorCode::kInvalidArgument,
           "epsilon must not be negative, found {}", args.real("epsilon"));
-  return static_cast<int>(axis < 0 ? axis + x.rank() : axis);
+  return axis_of(args, x);
 }
 
 /// Each row, the axes from `axis` on, is one group of channels of one pixel.

@@ -1,8 +1,8 @@
 #include <cmath>
 
-#include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/map.h"
 #include "operators/parts.h"
@@ -13,17 +13,9 @@ namespace {
 /// Norms below count as this.
 constexpr double kLeastNorm = 1e-12;
 
-int norm_axis(const Args& args, const Shape& shape) {
-  const int64_t axis = args.integer("axis");
-  const int rank = shape.rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "{} has no axis {}",
-          shape.to_string(), axis);
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
-
 std::vector<TensorType> infer_normalize(const InferContext& context) {
   std::vector<TensorType> types = infer_map(context);
-  norm_axis(context.args, context.shape(0));
+  axis_of(context.args, context.shape(0));
   return types;
 }
 
@@ -61,7 +53,7 @@ struct Lines {
 
   static Lines of(const PrepareContext& prepare) {
     const Shape& shape = prepare.inputs[0].shape;
-    const int axis = norm_axis(prepare.args, shape);
+    const int axis = axis_of(prepare.args, shape);
     return {shape.product(0, axis), shape[axis], shape.product(axis + 1, shape.rank()),
             prepare.width};
   }

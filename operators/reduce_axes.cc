@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/reduction.h"
 
@@ -14,9 +15,7 @@ AxisMask mask_of(const Args& args, const Shape& shape) {
   auto axes = args.integers("axes");
   for (int axis = 0; axis < shape.rank(); ++axis) mask[axis] = axes.empty();
   for (int64_t axis : axes) {
-    require(axis >= -shape.rank() && axis < shape.rank(), ErrorCode::kInvalidArgument,
-            "{} has no axis {}", shape.to_string(), axis);
-    mask[axis < 0 ? axis + shape.rank() : axis] = true;
+    mask[resolve_axis(axis, shape)] = true;
   }
   return mask;
 }

@@ -1,5 +1,6 @@
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/parts.h"
 #include "operators/softmax_rows.h"
@@ -14,7 +15,7 @@ struct RowShape {
 };
 
 RowShape row_shape(const Args& args, const Shape& x) {
-  const int axis = x.axis(static_cast<int>(args.integer("axis")));
+  const int axis = axis_of(args, x);
   return {x.product(0, axis), x.product(axis, x.rank())};
 }
 

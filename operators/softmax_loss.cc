@@ -1,5 +1,6 @@
 #include "operators/softmax_loss.h"
 
+#include "operators/axis.h"
 #include "operators/checks.h"
 
 namespace headrace {
@@ -14,7 +15,7 @@ OpSchema& declare_softmax_loss(OpSchema& schema) {
 }
 
 SoftmaxLossShape softmax_loss_shape(const Args& args, const Shape& logits) {
-  const int axis = logits.axis(static_cast<int>(args.integer("axis")));
+  const int axis = axis_of(args, logits);
   return {.rows = logits.product(0, axis),
           .columns = logits.product(axis, logits.rank()),
           .probabilities = args.flag("label_prob"),

@@ -1,6 +1,7 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/index_input.h"
 #include "operators/index_map.h"
 #include "operators/strided_copy.h"
@@ -45,10 +46,7 @@ std::optional<Tiling> tiling_of(const InferContext& context) {
     axis = known->front();
   }
   require(tiles >= 0, ErrorCode::kInvalidArgument, "Tile cannot make {} tiles", tiles);
-  const int rank = context.shape(0).rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "{} has no axis {}",
-          context.shape(0).to_string(), axis);
-  return Tiling{static_cast<int>(axis < 0 ? axis + rank : axis), tiles};
+  return Tiling{resolve_axis(axis, context.shape(0)), tiles};
 }
 
 std::vector<TensorType> infer_tile(const InferContext& context) {

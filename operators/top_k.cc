@@ -5,19 +5,12 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
+#include "operators/axis.h"
 #include "operators/index_input.h"
 #include "operators/parts.h"
 
 namespace headrace {
 namespace {
-
-int top_axis(const Args& args, const Shape& shape) {
-  const int64_t axis = args.integer("axis");
-  const int rank = shape.rank();
-  require(axis >= -rank && axis < rank, ErrorCode::kInvalidArgument, "{} has no axis {}",
-          shape.to_string(), axis);
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
 
 /// Of input 1 where there is one; nothing while it is not known.
 std::optional<int64_t> known_k(const InferContext& context) {
@@ -40,7 +33,7 @@ std::optional<int64_t> known_k(const InferContext& context) {
 std::vector<TensorType> infer_top_k(const InferContext& context) {
   require_type(context, 0, FloatTypes{});
   const Shape& shape = context.shape(0);
-  const int axis = top_axis(context.args, shape);
+  const int axis = axis_of(context.args, shape);
   auto k = known_k(context);
   std::vector<TensorType> types = {{context.dtype(0), std::nullopt},
                                    {DType::kInt64, std::nullopt},
@@ -60,7 +53,7 @@ std::vector<TensorType> infer_top_k_gradient(const InferContext& context) {
   require_same_shape(context, 1, 0);
   require_same_type(context, 2, 0);
   const Shape &part = context.shape(0), &x = context.shape(2);
-  const int axis = top_axis(context.args, x);
+  const int axis = axis_of(context.args, x);
   bool fits = part.rank() == x.rank();
   for (int d = 0; fits && d < x.rank(); ++d) fits = d == axis || part[d] == x[d];
   require(fits, ErrorCode::kShapeMismatch, "{} and {}; they may differ in axis {} only",
@@ -99,7 +92,7 @@ const RegisterOperator top_k_gradient(
 
 const RegisterCpuKernel top_k_cpu("TopK", [](const PrepareContext& prepare) {
   const Shape& shape = prepare.inputs[0].shape;
-  const int axis = top_axis(prepare.args, shape);
+  const int axis = axis_of(prepare.args, shape);
   const int64_t size = shape[axis], inner = shape.product(axis + 1, shape.rank());
   const int64_t lines = shape.product(0, axis) * inner;
   // Of input 1 where there is one.
@@ -146,7 +139,7 @@ const RegisterCpuKernel top_k_cpu("TopK", [](const PrepareContext& prepare) {
 
 const RegisterCpuKernel top_k_gradient_cpu("TopKGradient", [](const PrepareContext& prepare) {
   const Shape& shape = prepare.outputs[0].shape;
-  const int axis = top_axis(prepare.args, shape);
+  const int axis = axis_of(prepare.args, shape);
   const int64_t size = shape[axis], inner = shape.product(axis + 1, shape.rank());
   const int64_t outer = shape.product(0, axis), k = prepare.inputs[0].shape[axis];
   return dispatch(FloatTypes{}, prepare.inputs[0].dtype, [&]<typename T>() {

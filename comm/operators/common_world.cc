@@ -1,5 +1,7 @@
 // Common worlds: the handles that collective operators communicate through.
 
+#include <limits>
+
 #include "comm/join.h"
 #include "comm/operators/collective_kernel.h"
 #include "comm/operators/operands.h"
@@ -36,7 +38,8 @@ const RegisterOperator create_schema(
         .infer([](const InferContext& context) {
           const int64_t size = context.args.integer("size");
           const int64_t rank = context.args.integer("rank");
-          require(size >= 1, ErrorCode::kInvalidArgument, "a world has at least one rank, found {}",
+          require(size >= 1 && size <= std::numeric_limits<int>::max(), ErrorCode::kInvalidArgument,
+                  "a world has from 1 to {} ranks, found {}", std::numeric_limits<int>::max(),
                   size);
           require(rank >= 0 && rank < size, ErrorCode::kInvalidArgument,
                   "rank {} is not one of the {} ranks from 0", rank, size);

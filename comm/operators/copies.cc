@@ -25,7 +25,7 @@ class Broadcast final : public CollectiveKernel {
  public:
   explicit Broadcast(const PrepareContext& context)
       : CollectiveKernel(context),
-        root_(static_cast<int>(context.args.integer("root"))),
+        root_(root_of(context.args)),
         dtype_(context.inputs[1].dtype),
         count_(static_cast<size_t>(context.inputs[1].shape.numel())) {
     require(context.wants(0), ErrorCode::kUnsupported,

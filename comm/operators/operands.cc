@@ -1,5 +1,7 @@
 #include "comm/operators/operands.h"
 
+#include <limits>
+
 #include "comm/reduce.h"
 #include "core/error.h"
 
@@ -45,6 +47,13 @@ OpSchema& in_place_behind_world(OpSchema& schema, bool enforced) {
     enforced ? schema.enforce_inplace(i + 1, i) : schema.inplace(i + 1, i);
   }
   return schema;
+}
+
+int root_of(const Args& args) {
+  const int64_t root = args.integer("root");
+  require(root >= 0 && root <= std::numeric_limits<int>::max(), ErrorCode::kInvalidArgument,
+          "the root is a rank from 0, found {}", root);
+  return static_cast<int>(root);
 }
 
 headrace::Cost cost_of_collective(const CostContext& context) {

@@ -23,6 +23,10 @@ std::vector<TensorType> types_of_alike(const InferContext& context);
 /// Output i may (must) overwrite input i + 1, for as many as a server has devices.
 OpSchema& in_place_behind_world(OpSchema& schema, bool enforced);
 
+/// The argument 'root', the same on all ranks; that the world has such a rank shows when it runs.
+/// Throws kInvalidArgument for what is no rank of any world.
+int root_of(const Args& args);
+
 /// Bytes in and out, and an addition per element.
 headrace::Cost cost_of_collective(const CostContext& context);
 

@@ -88,8 +88,7 @@ const RegisterOperator reduce_schema(
 
 class Reduce final : public Sum {
  public:
-  explicit Reduce(const PrepareContext& context)
-      : Sum(context, 1), root_(static_cast<int>(context.args.integer("root"))) {}
+  explicit Reduce(const PrepareContext& context) : Sum(context, 1), root_(root_of(context.args)) {}
 
   void sum(OpContext& context, Completion done) const override {
     Collective collective = begin(context, Kind::kReduce);

@@ -279,6 +279,32 @@ TEST(NetOperators, NetsMakeStoresInRedis) {
   });
 }
 
+// 2^32 + 1, whose low half is a rank.
+TEST(NetOperators, RanksAreNotTakenForTheirLowHalves) {
+  Workers workers(2, {});
+  workers.each([&](int rank, Workers::Worker& worker) {
+    worker.workspace.feed("x", vector_of(rank, 5));
+    for (const char* type : {"Broadcast", "Reduce"}) {
+      testing::expect_error(ErrorCode::kInvalidNet, "found 4294967297", [&] {
+        workers.prepare(worker, parse(fmt::format(R"(name: "n" external_input: "common_world"
+            external_input: "x"
+            op {{ type: "{}" input: "common_world" input: "x" output: "x"
+                 arg {{ name: "root" i: 4294967297 }} }}
+            external_output: "x")",
+                                                  type)));
+        worker.session->run();
+      });
+    }
+  });
+  Workspace workspace;
+  ThreadPool pool({.threads = 1});
+  testing::expect_error(ErrorCode::kInvalidNet, "found 4294967297", [&] {
+    run_once(parse(R"(name: "n" op { type: "CreateCommonWorld" output: "world"
+        arg { name: "size" i: 4294967297 } arg { name: "rank" i: 0 } })"),
+             workspace, pool);
+  });
+}
+
 TEST(NetOperators, DifferentNetsAreRefusedWithWhatDiffers) {
   Workers workers(3, {});
   workers.each([&](int rank, Workers::Worker& worker) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/gradient_context.h"
 #include "core/registry.h"
 #include "graph/session.h"
 #include "tests/support/paths.h"
@@ -190,6 +191,19 @@ TEST_P(Damaged, IsTakenWhereCaffe2TakesIt) {
   }
 }
 
+/// Whether the use works with another axis.
+bool works_along(const GoodUse& use, int64_t axis, ThreadPool& pool) {
+  OperatorDef def = use.def;
+  remove_arg(def, "axis");
+  set_arg(def, "axis", axis);
+  try {
+    run_as_net(def, use.inputs, pool);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 TEST_P(Damaged, WorksWhileItIsWhole) {
   for (const GoodUse& use : good_uses_of(GetParam())) {
     SCOPED_TRACE("use '" + use.name + "'");
@@ -208,6 +222,24 @@ std::vector<std::string> types_with_uses() {
     return good_uses_of(type).empty() || get_schema(type).is_collective();
   });
   return types;
+}
+
+TEST(Axis, IsNotTakenForItsLowHalf) {
+  ThreadPool pool({.threads = 1});
+  for (const std::string& type : types_with_uses()) {
+    const auto is_axis = [](const ArgSpec& spec) {
+      return spec.name == "axis" && spec.kind == ArgKind::kInt;
+    };
+    if (std::ranges::none_of(get_schema(type).args(), is_axis)) continue;
+    for (const GoodUse& use : good_uses_of(type)) {
+      SCOPED_TRACE(type + ", use '" + use.name + "'");
+      // Some uses do not look at it, and take any.
+      const bool any = works_along(use, Shape::kMaxRank, pool);
+      for (int64_t low : {-1, 0, 1}) {
+        EXPECT_EQ(works_along(use, (int64_t{1} << 32) + low, pool), any) << "low half " << low;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Damaged, ::testing::ValuesIn(types_with_uses()),

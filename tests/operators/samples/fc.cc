@@ -38,7 +38,7 @@ const OperatorErrors errors("FC", {
                                       {.name = "no such axis",
                                        .args = {{"axis", 3}},
                                        .inputs = {normal({3, 7}), normal({5, 7}), normal({5})},
-                                       .code = ErrorCode::kShapeMismatch,
+                                       .code = ErrorCode::kInvalidArgument,
                                        .says = "axis 3"},
                                       {.name = "types differ",
                                        .inputs = {normal({3, 7}), integers<int32_t>({5, 7}, 0, 5),

@@ -28,7 +28,7 @@ const OperatorSamples softmax(
 const OperatorErrors softmax_errors("Softmax", {{.name = "no such axis",
                                                  .args = {{"axis", 2}},
                                                  .inputs = {normal({2, 3})},
-                                                 .code = ErrorCode::kShapeMismatch,
+                                                 .code = ErrorCode::kInvalidArgument,
                                                  .says = "axis 2"}});
 
 Sample loss(std::string name, std::vector<SampleArg> args, std::vector<Maker> inputs) {
