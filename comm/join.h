@@ -11,9 +11,6 @@
 
 namespace headrace::comm {
 
-/// What messages call the handle of a Store in a blob.
-inline constexpr const char* kStoreHandle = "store";
-
 /// How the ranks of a group are to be connected.
 struct JoinOptions {
   /// The same on all ranks, and not that of another group over the same store.

@@ -5,7 +5,7 @@
 #include "comm/join.h"
 #include "comm/operators/collective_kernel.h"
 #include "comm/operators/operands.h"
-#include "comm/store.h"
+#include "comm/store_handle.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
@@ -27,7 +27,7 @@ const RegisterOperator create_schema(
         .arg("transport", "auto",
              "what the ranks are connected by: tcp, shm (memory of one host), inproc (threads of "
              "one process), or auto: shm where the launcher says that all are on one host, else "
-             "tcp")
+             "tcp; flags of the command line go before this, interface and timeout_ms")
         .arg("interface", "", "network interface to use; empty: the one that reaches the peers")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "
@@ -62,13 +62,14 @@ class CreateCommonWorld final : public Kernel {
     options_.timeout = static_cast<double>(args.integer("timeout_ms")) / 1000;
     options_.transport = args.text("transport");
     options_.interface = args.text("interface");
-    check_transport(options_.transport);
   }
 
   void launch(OpContext& context) const override {
-    std::shared_ptr<Store> store;
-    if (context.inputs() > 0) store = context.input_blob(0).handle<Store>(kStoreHandle);
-    put_world(std::make_shared<CommonWorld>(join(options_, std::move(store))),
+    JoinOptions options = options_;
+    StoreHandle handle;
+    if (context.inputs() > 0) handle = store_in(context.input_blob(0));
+    if (handle.adjust) handle.adjust(options);
+    put_world(std::make_shared<CommonWorld>(join(options, std::move(handle.store))),
               context.output_blob(0));
   }
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "comm/join.h"
 #include "comm/operators/collective_kernel.h"
 #include "comm/store/open.h"
+#include "comm/store_handle.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/tensor_proto.h"
@@ -21,7 +21,7 @@ OpSchema store_operator(const char* type, const char* doc) {
 }
 
 std::shared_ptr<Store> store_of(const OpContext& context) {
-  return context.input_blob(0).handle<Store>(kStoreHandle);
+  return store_in(context.input_blob(0)).store;
 }
 
 double seconds_of(const Args& args) {
@@ -48,10 +48,10 @@ Tensor borrow(const OpContext& context, int i) {
   return Tensor(std::make_shared<Borrowed>(context.input<void>(i), desc.bytes()), 0, desc);
 }
 
-/// A handle of a store, seen through the prefix that the arguments give.
-void put_store(std::shared_ptr<Store> store, const std::string& prefix, Blob& blob) {
+/// Puts a store into a blob, seen through the prefix that the arguments give.
+void put_behind_prefix(std::shared_ptr<Store> store, const std::string& prefix, Blob& blob) {
   if (!prefix.empty()) store = make_prefix_store(std::move(store), prefix);
-  blob.set_handle(std::move(store), kStoreHandle);
+  put_store({.store = std::move(store)}, blob);
 }
 
 const RegisterOperator create_file_schema(
@@ -69,7 +69,7 @@ const RegisterCpuKernel create_file_cpu(
     "FileStoreHandlerCreate", [](const PrepareContext& prepare) {
       return make_kernel([path = prepare.args.text("path"),
                           prefix = prepare.args.text("prefix")](OpContext& context) {
-        put_store(open_file_store(path), prefix, context.output_blob(0));
+        put_behind_prefix(open_file_store(path), prefix, context.output_blob(0));
       });
     });
 
@@ -94,7 +94,7 @@ const RegisterCpuKernel create_redis_cpu(
       return make_kernel([host = prepare.args.text("host"),
                           port = static_cast<int>(prepare.args.integer("port")),
                           prefix = prepare.args.text("prefix")](OpContext& context) {
-        put_store(open_redis_store(host, port), prefix, context.output_blob(0));
+        put_behind_prefix(open_redis_store(host, port), prefix, context.output_blob(0));
       });
     });
 

@@ -6,8 +6,9 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include "comm/join.h"
+#include "comm/common_world.h"
 #include "comm/store/open.h"
+#include "comm/store_handle.h"
 #include "core/error.h"
 #include "tests/comm/child_process.h"
 #include "tests/support/expect_error.h"
@@ -173,7 +174,7 @@ TEST(NetOperators, WorldsAreMadeByNets) {
   testing::on_ranks(3, [&](int rank) {
     Workspace workspace;
     ThreadPool pool({.threads = 1});
-    workspace.slot("store_handler").blob.set_handle(store, comm::kStoreHandle);
+    comm::put_store({.store = store}, workspace.slot("store_handler").blob);
     workspace.feed("x", vector_of(rank, 5));
     run_once(parse(fmt::format(R"(name: "init" external_input: "store_handler" external_input: "x"
         op {{ type: "CreateCommonWorld" name: "w" input: "store_handler" output: "a" engine: "GLOO"
@@ -215,7 +216,7 @@ TEST(NetOperators, WorldsThatSayNothingAreConnectedAsTheLauncherSuggests) {
     testing::on_ranks(2, [&](int rank) {
       Workspace workspace;
       ThreadPool pool({.threads = 1});
-      workspace.slot("store").blob.set_handle(store, comm::kStoreHandle);
+      comm::put_store({.store = store}, workspace.slot("store").blob);
       workspace.feed("x", vector_of(rank, 5));
       run_once(parse(fmt::format(R"(name: "n" external_input: "store" external_input: "x"
           op {{ type: "CreateCommonWorld" input: "store" output: "w"
@@ -233,12 +234,40 @@ TEST(NetOperators, WorldsThatSayNothingAreConnectedAsTheLauncherSuggests) {
   }
 }
 
+// A command line knows the machines that a net runs on, and the net those that it was written for.
+TEST(NetOperators, WhoGivesTheStoreHasTheLastWordOnHowRanksAreConnected) {
+  auto store = comm::make_memory_store();
+  testing::on_ranks(2, [&](int rank) {
+    Workspace workspace;
+    ThreadPool pool({.threads = 1});
+    comm::put_store({.store = store,
+                     .adjust =
+                         [&](comm::JoinOptions& options) {
+                           EXPECT_EQ(options.transport, "ibverbs");
+                           EXPECT_EQ(options.interface, "ib0");
+                           EXPECT_EQ(options.timeout, 7);
+                           EXPECT_EQ(options.rank, rank);
+                           options.transport = "shm";
+                           options.interface = "lo";
+                         }},
+                    workspace.slot("store").blob);
+    run_once(parse(fmt::format(R"(name: "n" external_input: "store"
+        op {{ type: "CreateCommonWorld" input: "store" output: "w"
+             arg {{ name: "size" i: 2 }} arg {{ name: "rank" i: {} }}
+             arg {{ name: "transport" s: "ibverbs" }} arg {{ name: "interface" s: "ib0" }}
+             arg {{ name: "timeout_ms" i: 7000 }} }})",
+                               rank)),
+             workspace, pool);
+    EXPECT_EQ(comm::world_in(workspace.find("w")->blob)->group().transport().name(), "shm");
+  });
+}
+
 TEST(NetOperators, StoresAreSharedByTheRanks) {
   auto store = comm::make_memory_store();
   testing::on_ranks(2, [&](int rank) {
     Workspace workspace;
     ThreadPool pool({.threads = 1});
-    workspace.slot("store").blob.set_handle(store, comm::kStoreHandle);
+    comm::put_store({.store = store}, workspace.slot("store").blob);
     workspace.feed("x", vector_of(rank, 5));
     run_once(parse(rank == 0 ? R"(name: "n" external_input: "store" external_input: "x"
         op { type: "StoreSet" input: "store" input: "x" arg { name: "blob_name" s: "key" } }

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
-#include "comm/join.h"
+#include "comm/store_handle.h"
 #include "tools/checks.h"
 #include "tools/help.h"
 
@@ -39,7 +39,8 @@ void WorldFlags::add_to(CLI::App& flags) {
   flags
       .add_option("--comm-timeout", timeout,
                   "Seconds to connect, and after which a collective has failed")
-      ->check(positive_number());
+      ->check(positive_number())
+      ->default_str("60, or what a net says of its world");
   flags.add_flag("--insecure", insecure,
                  "Talk to other machines without a job secret (HEADRACE_SECRET)");
 }
@@ -62,27 +63,32 @@ std::pair<std::string, std::string> Job::transport() const {
 
 std::shared_ptr<comm::Store> Job::store() {
   if (store_ == nullptr) {
-    store_ = comm::open_job_store(launch_, flags_.timeout, flags_.insecure);
+    store_ = comm::open_job_store(launch_, timeout(), flags_.insecure);
   }
   return store_;
 }
 
 std::shared_ptr<comm::CommonWorld> Job::world() {
   if (world_ != nullptr) return world_;
-  const comm::JoinOptions options{
-      .name = "world",
-      .rank = launch_.rank,
-      .size = launch_.size,
-      .transport = transport().first,
-      .interface = flags_.interface,
-      .insecure = flags_.insecure,
-      .timeout = flags_.timeout,
-      .epoch = static_cast<uint64_t>(launch_.epoch),
-      .group = {.flight_folder = flight_folder_},
-      .warn = [](const std::string& line) { spdlog::warn("{}", line); }};
+  comm::JoinOptions options{.name = "world",
+                            .rank = launch_.rank,
+                            .size = launch_.size,
+                            .transport = transport().first,
+                            .timeout = timeout()};
+  adjust(options);
   world_ = std::make_shared<comm::CommonWorld>(
       comm::join(options, launch_.size == 1 ? nullptr : store()));
   return world_;
+}
+
+void Job::adjust(comm::JoinOptions& options) const {
+  if (flags_.transport != "auto") options.transport = flags_.transport;
+  if (!flags_.interface.empty()) options.interface = flags_.interface;
+  if (flags_.timeout) options.timeout = *flags_.timeout;
+  options.insecure = flags_.insecure;
+  options.epoch = static_cast<uint64_t>(launch_.epoch);
+  options.group.flight_folder = flight_folder_;
+  options.warn = [](const std::string& line) { spdlog::warn("{}", line); };
 }
 
 void Job::abort(const std::string& reason) {
@@ -91,7 +97,9 @@ void Job::abort(const std::string& reason) {
 
 void Job::feed(Workspace& workspace, const std::string& world_blob) {
   if (!launch_.store.empty()) {
-    workspace.slot("store_handler").blob.set_handle(store(), comm::kStoreHandle);
+    comm::put_store(
+        {.store = store(), .adjust = [this](comm::JoinOptions& world) { adjust(world); }},
+        workspace.slot("store_handler").blob);
   }
   if (!world_blob.empty()) comm::put_world(world(), workspace.slot(world_blob).blob);
 }

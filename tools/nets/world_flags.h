@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "comm/common_world.h"
+#include "comm/join.h"
 #include "comm/launch_environment.h"
 #include "comm/store.h"
 #include "core/workspace.h"
@@ -24,7 +25,7 @@ struct WorldFlags {
   std::optional<std::string> store;
   std::string transport = "auto";  // shm where the launcher says that all are on one host, else tcp
   std::string interface;
-  double timeout = 60;
+  std::optional<double> timeout;  // seconds; nothing: 60, or what a net says of its world
   bool insecure = false;
 
   void add_to(CLI::App& flags);
@@ -52,12 +53,17 @@ class Job {
   void abort(const std::string& reason);
 
   /// Puts the handles that nets expect from outside into a workspace: `store_handler`, which
-  /// Caffe2's nets for several machines make their common worlds with, where a store is known; and
-  /// `world`, unless empty, the world of the job.
+  /// Caffe2's nets for several machines make their common worlds with, where a store is known (the
+  /// flags go before what those nets say); and `world`, unless empty, the world of the job. The job
+  /// has to outlive the workspace.
   void feed(Workspace& workspace, const std::string& world);
 
  private:
   std::shared_ptr<comm::Store> store();
+  double timeout() const { return flags_.timeout.value_or(60); }
+
+  /// Says of a world what the flags and the launcher say of all worlds of this job.
+  void adjust(comm::JoinOptions& options) const;
 
   /// "shm" or "tcp", and why.
   std::pair<std::string, std::string> transport() const;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "comm/common_world.h"
-#include "comm/join.h"
+#include "comm/store_handle.h"
 #include "core/proto/net.pb.h"
 #include "tests/operators/compare.h"
 #include "tests/operators/sample.h"
@@ -35,7 +35,7 @@ Blob store(const Rng&) {
   content.mutable_tensor()->add_float_data(2);
   for (const char* key : {"key", "Y0", "name"}) made->set(key, content.SerializeAsString());
   Blob blob;
-  blob.set_handle(made, comm::kStoreHandle);
+  comm::put_store({.store = made}, blob);
   return blob;
 }
 
@@ -178,8 +178,7 @@ const OperatorSamples file_store("FileStoreHandlerCreate",
                                       .reference = Reference::kCheck,
                                       .check =
                                           [](const SampleRun& run) {
-                                            auto made =
-                                                run.outputs[0].handle<Store>(comm::kStoreHandle);
+                                            auto made = comm::store_in(run.outputs[0]).store;
                                             made->set("a", "b");
                                             EXPECT_EQ(made->get("a", comm::deadline_in(1)), "b");
                                             std::filesystem::remove_all(folder());
@@ -195,8 +194,7 @@ const OperatorSamples store_set(
          .reference = Reference::kCheck,
          .check =
              [](const SampleRun& run) {
-               EXPECT_TRUE(
-                   run.inputs[0].handle<Store>(comm::kStoreHandle)->try_get("mine").has_value());
+               EXPECT_TRUE(comm::store_in(run.inputs[0]).store->try_get("mine").has_value());
              }},
     });
 const OperatorSamples store_get(
