@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <map>
 
+#include <fmt/ranges.h>
+
 #include "core/error.h"
 #include "core/text.h"
 
@@ -42,7 +44,8 @@ const ModelDefinition& find_model(std::string_view name) {
   if (found == registry().end()) {
     std::vector<std::string> names;
     for (const ModelDefinition* model : models()) names.push_back(model->name);
-    fail(ErrorCode::kNotFound, "unknown model '{}'{}", name, did_you_mean(name, names));
+    fail(ErrorCode::kNotFound, "unknown model '{}'{}; there are {}", name,
+         did_you_mean(name, names), fmt::join(names, ", "));
   }
   return found->second;
 }

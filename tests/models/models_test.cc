@@ -137,6 +137,7 @@ TEST(Models, UnknownNamesAndImagesThatAreTooSmall) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("'resnet50'"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("vgg16"));
   }
   EXPECT_THROW(build_model("alexnet", {.batch = 1, .image = 32}), Error);
   EXPECT_THROW(build_model("resnet8", {.batch = 0}), Error);

@@ -194,6 +194,48 @@ TEST_F(Run, NamesMissingInputs) {
                  "reads 2 blobs that nothing has made: b, n");
 }
 
+// Nets of two ranks as Caffe2 writes them, for the machines of their time.
+TEST_F(Run, ConnectsTheWorldsOfNetsAsItsFlagsSay) {
+  for (int rank : {0, 1}) {
+    write_file(folder_ / fmt::format("rank{}.pbtxt", rank), fmt::format(R"(
+        name: "rank" external_input: "store_handler"
+        op {{ type: "CreateCommonWorld" input: "store_handler" output: "world"
+             arg {{ name: "size" i: 2 }} arg {{ name: "rank" i: {0} }}
+             arg {{ name: "transport" s: "ibverbs" }} arg {{ name: "interface" s: "ib0" }} }}
+        op {{ type: "ConstantFill" output: "x" arg {{ name: "shape" ints: 2 }}
+             arg {{ name: "value" f: {0}.5 }} }}
+        op {{ type: "Allreduce" input: "world" input: "x" output: "x" }}
+        external_output: "x")",
+                                                                        rank));
+  }
+  const ProcessResult alone = headrace({"run", "rank0.pbtxt"}, folder_.path());
+  EXPECT_NE(alone.err.find("store_handler (where ranks meet: "), std::string::npos) << alone.err;
+
+  const auto both = [&](const std::string& store, const std::vector<std::string>& flags) {
+    const auto start = [&](const std::string& rank) {
+      std::vector<std::string> args = {"run",      "rank" + rank + ".pbtxt",
+                                       "--world",  "2",
+                                       "--rank",   rank,
+                                       "--store",  "file:" + store,
+                                       "--output", "x=x" + rank + ".npy"};
+      args.insert(args.end(), flags.begin(), flags.end());
+      return args;
+    };
+    testing::Process second(start("1"), folder_.path());
+    const ProcessResult first = headrace(start("0"), folder_.path());
+    return std::pair(first, second.wait());
+  };
+  const auto [as_written, other] = both("a", {});
+  EXPECT_EQ(as_written.exit_code, 1);
+  EXPECT_NE(as_written.err.find("no transport 'ibverbs'"), std::string::npos) << as_written.err;
+  const auto [first, second] = both("b", {"--transport", "tcp", "--interface", "lo"});
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(second.exit_code, 0) << second.err;
+  for (const char* file : {"x0.npy", "x1.npy"}) {
+    EXPECT_EQ(read_npy(folder_ / file).data<float>()[1], 2.0f);
+  }
+}
+
 TEST_F(Run, NamesMisspeltBlobs) {
   expect_failure({"--init", "init.pbtxt", "--input", "aa=a.npy"}, "no blob 'aa' (did you mean 'a'");
   expect_failure({"--init", "init.pbtxt", "--input", "a=a.npy", "--output", "dd=out.npy"},

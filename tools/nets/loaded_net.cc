@@ -16,6 +16,7 @@
 #include "graph/session.h"
 #include "tools/nets/random_values.h"
 #include "tools/nets/shapes_file.h"
+#include "tools/nets/world_flags.h"
 
 namespace headrace::tools {
 namespace {
@@ -162,7 +163,10 @@ void LoadedNet::fill(Workspace& workspace, ThreadPool& pool, uint64_t seed, Miss
                                          : random_parameter(desc, seed, input.name));
     };
     if (input.handle) {
-      without_shape.push_back(input.name + " (not a tensor)");
+      without_shape.push_back(input.name + (input.name == kStoreHandler
+                                                ? " (where ranks meet: start them with 'headrace "
+                                                  "launch', or give --world, --rank and --store)"
+                                                : " (not a tensor)"));
     } else if (asked != shapes_.end()) {
       make_up(asked->second);
     } else if (known == in_net.end()) {

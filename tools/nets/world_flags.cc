@@ -99,7 +99,7 @@ void Job::feed(Workspace& workspace, const std::string& world_blob) {
   if (!launch_.store.empty()) {
     comm::put_store(
         {.store = store(), .adjust = [this](comm::JoinOptions& world) { adjust(world); }},
-        workspace.slot("store_handler").blob);
+        workspace.slot(kStoreHandler).blob);
   }
   if (!world_blob.empty()) comm::put_world(world(), workspace.slot(world_blob).blob);
 }

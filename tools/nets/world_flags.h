@@ -18,6 +18,9 @@ class App;
 
 namespace headrace::tools {
 
+/// The blob that Caffe2's nets for several machines expect the handle of a store in.
+inline constexpr const char* kStoreHandler = "store_handler";
+
 /// Which rank of which job this process is, where nobody else says so.
 struct WorldFlags {
   std::optional<int> rank;
