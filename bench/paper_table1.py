@@ -146,6 +146,7 @@ def plot(table, path):
         curve = [statistics.mean(values) for values in zip(*(run["curve"] for run in runs))]
         axes.plot(range(1, len(curve) + 1), curve, label=name)
     axes.set(xlabel="epoch", ylabel="test error [%]", yscale="log")
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(ticker.ScalarFormatter())
     axes.yaxis.set_minor_formatter(ticker.ScalarFormatter())
     axes.legend()
