@@ -55,6 +55,7 @@ class Builder {
       return;
     }
     op.kind = control_kind(def.type());
+    if (op.schema->is_random()) op.repetition = random_operators_[op.name]++;
     DeviceOption device = net_.device_option();
     device.MergeFrom(def.device_option());
     op.device = device_of(device, location);
@@ -211,6 +212,7 @@ class Builder {
   std::unordered_set<std::string> declared_;
   std::unordered_set<std::string> warned_;
   std::map<std::string, std::vector<OpLocation>> unknown_;  // by type
+  std::map<std::string, int> random_operators_;             // so far, by name
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
 #include "core/rng.h"
@@ -124,7 +126,8 @@ class Compiler {
     for (OpId id = 0; id < static_cast<OpId>(graph_.ops.size()); ++id) {
       const Op& op = graph_.ops[id];
       PlanNode node;
-      node.random_key = random_key(op.name);
+      node.random_key =
+          random_key(op.repetition == 0 ? op.name : fmt::format("{}\n{}", op.name, op.repetition));
       for (size_t i = 0; i < op.outputs.size(); ++i) {
         if (op.outputs[i] == kNone) continue;
         node.wanted |= uint64_t{1} << i;

@@ -45,6 +45,7 @@ struct Op {
   int origin = kNone;                      // the parts of a split operator share it
   int step = 0;                            // of an unrolled net: see unroll.h
   std::string name;                        // of the operator, or of its first output
+  int repetition = 0;                      // random operators of this name before it in the net
   Device device;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;  // kNone: nobody reads it, do not compute it

@@ -53,7 +53,9 @@ RunState::RunState(const Plan& plan, Workspace& workspace, bool publish) : plan_
     if (!replaced) leases_.push_back({inputs_.back().slot, declared.state});
   }
   for (const auto& [name, value] : plan.interface.outputs) {
-    outputs_.push_back({name, publish ? &workspace.slot(name) : nullptr, value});
+    const bool read = std::ranges::any_of(plan.interface.inputs,
+                                          [&](const auto& input) { return input.name == name; });
+    outputs_.push_back({name, publish ? &workspace.slot(name) : nullptr, value, read});
     if (publish) leases_.push_back({outputs_.back().slot, true});
   }
   place_values();
@@ -240,7 +242,8 @@ void RunState::finish() {
       blob.reset();  // of a nested net that did not run
     } else if (!blob.is_tensor() || blob.tensor().raw() != tensors_[output.value].raw() ||
                blob.tensor().desc() != tensors_[output.value].desc()) {
-      blob = tensors_[output.value];
+      const Tensor& made = tensors_[output.value];
+      blob = output.read ? made.clone(made.device()) : made;
     }
     output.slot->version.fetch_add(1, std::memory_order_relaxed);
   }

@@ -80,6 +80,9 @@ class RunState {
     std::string name;
     Slot* slot = nullptr;  // null: not published
     graph::ValueId value = graph::kNone;
+    /// The net reads the name too. The slot gets a copy then: the next run reads it while it writes
+    /// the value again, and no dependency orders the two.
+    bool read = false;
   };
   struct Lease {
     Slot* slot;
