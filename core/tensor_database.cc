@@ -87,6 +87,7 @@ std::map<std::string, TensorDesc> describe_tensors(DatabaseReader& reader, const
 
 void TensorCollector::add(const std::string& name, std::string_view record,
                           uint64_t most_elements) {
+  require(record.size() <= INT32_MAX, ErrorCode::kCorrupt, "a record of {} bytes", record.size());
   BlobProto blob;
   require(blob.ParseFromArray(record.data(), static_cast<int>(record.size())), ErrorCode::kCorrupt,
           "the record is no BlobProto");

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -177,6 +178,29 @@ TEST_P(DatabaseTest, ATensorThatCannotBeThereTakesNoMemory) {
   expect_error(ErrorCode::kCorrupt, "and the whole database has", [&] {
     collector.read(*open_database(name()), "db", [](std::string_view n) { return std::string(n); });
   });
+}
+
+/// One record of more bytes than a message can have, which LMDB would take. Nobody may read them.
+class HugeRecord final : public DatabaseReader {
+ public:
+  bool next() override { return !std::exchange(read_, true); }
+  std::string_view key() const override { return "t#%0"; }
+  std::string_view value() const override { return {key().data(), size_t{3} << 30}; }
+  uint64_t bytes() const override { return value().size(); }
+
+ private:
+  bool read_ = false;
+};
+
+TEST(TensorDatabase, ARecordTooLongForAMessageIsDamage) {
+  const auto all = [](std::string_view n) { return std::string(n); };
+  HugeRecord reader;
+  TensorCollector collector;
+  expect_error(ErrorCode::kCorrupt, "a record of 3221225472 bytes",
+               [&] { collector.read(reader, "db", all); });
+  HugeRecord again;
+  expect_error(ErrorCode::kCorrupt, "a record of 3221225472 bytes",
+               [&] { describe_tensors(again, "db", all); });
 }
 
 TEST(Lmdb, IsNotReplaced) {
