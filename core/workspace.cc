@@ -6,6 +6,16 @@
 #include "core/text.h"
 
 namespace headrace {
+namespace {
+
+/// What an outer workspace shows of a name: the slot, if it holds something or has held it.
+Slot* seen_in(const Workspace* outer, std::string_view name) {
+  Slot* slot = outer == nullptr ? nullptr : outer->find(name);
+  // The version, not the content, which another run may be writing.
+  return slot == nullptr || slot->version.load() == 0 ? nullptr : slot;
+}
+
+}  // namespace
 
 bool Slot::try_lease_shared() {
   int count = leases_.load(std::memory_order_relaxed);
@@ -36,9 +46,7 @@ Slot& Workspace::slot(std::string_view name) {
 
 Slot* Workspace::find(std::string_view name) const {
   if (Slot* own = find_own(name)) return own;
-  Slot* outer = outer_ == nullptr ? nullptr : outer_->find(name);
-  // The version, not the content, which another run may be writing.
-  return outer == nullptr || outer->version.load() == 0 ? nullptr : outer;
+  return seen_in(outer_, name);
 }
 
 Slot* Workspace::find_own(std::string_view name) const {
@@ -69,21 +77,18 @@ void Workspace::feed(std::string_view name, Blob blob) {
 }
 
 Tensor Workspace::fetch(std::string_view name) const {
-  Slot* source = find(name);
-  if (source == nullptr || source->blob.empty()) {
-    fail(ErrorCode::kNotFound, "no blob '{}' in the workspace{}", name,
-         did_you_mean(name, names()));
+  if (Slot* source = find(name)) {
+    require(source->try_lease_shared(), ErrorCode::kState,
+            "cannot fetch '{}' while a run writes it: wait for the run to end", name);
+    const auto release = [](Slot* slot) { slot->release_shared(); };
+    const std::unique_ptr<Slot, decltype(release)> lease(source, release);
+    try {
+      if (!source->blob.empty()) return source->blob.tensor().plain().clone(Device{});
+    } catch (Error& error) {
+      throw error.on_blob(std::string(name));
+    }
   }
-  require(source->try_lease_shared(), ErrorCode::kState,
-          "cannot fetch '{}' while a run writes it: wait for the run to end", name);
-  try {
-    Tensor copy = source->blob.tensor().plain().clone(Device{});
-    source->release_shared();
-    return copy;
-  } catch (Error& error) {
-    source->release_shared();
-    throw error.on_blob(std::string(name));
-  }
+  fail(ErrorCode::kNotFound, "no blob '{}' in the workspace{}", name, did_you_mean(name, names()));
 }
 
 bool Workspace::remove(std::string_view name) {
@@ -108,10 +113,9 @@ void Workspace::clear() {
 }
 
 bool Workspace::hides_outer() const {
-  if (outer_ == nullptr) return false;
   std::lock_guard lock(mutex_);
   return std::ranges::any_of(
-      slots_, [&](const auto& entry) { return outer_->find(entry.first) != nullptr; });
+      slots_, [&](const auto& entry) { return seen_in(outer_, entry.first) != nullptr; });
 }
 
 void Workspace::mark_torn(std::string reason) {
