@@ -1,5 +1,6 @@
 #include "graph/plan_check.h"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -60,9 +61,21 @@ class PlanChecker {
     if (step.has_should_stop_blob()) {
       if (step.should_stop_blob().empty()) say(step, "has a should_stop_blob without name");
       if (step.has_num_iter()) say(step, "has num_iter and should_stop_blob; it can have either");
+      if (!step.only_once() && !has_turns(step)) {
+        say(step,
+            fmt::format("would never end: it has should_stop_blob '{}' and no net or substep "
+                        "after which that is looked at (those with run_every_ms do not count)",
+                        step.should_stop_blob()));
+      }
     } else if (step.only_once()) {
       say(step, "has only_once, which is for steps with should_stop_blob");
     }
+  }
+
+  /// Whether anything has its place in the order of a round.
+  static bool has_turns(const ExecutionStep& step) {
+    return step.network_size() > 0 ||
+           !std::ranges::all_of(step.substep(), &ExecutionStep::has_run_every_ms);
   }
 
   void check_instances(const ExecutionStep& step) {

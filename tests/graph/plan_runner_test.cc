@@ -180,11 +180,14 @@ TEST_F(PlanRunnerTest, ListsEverythingThatIsWrongWithTheSteps) {
         "execution_step { name: 'minus' network: 'A' num_iter: -1 } "
         "execution_step { name: 'once' network: 'A' only_once: true } "
         "execution_step { name: 'until' network: 'A' num_iter: 2 should_stop_blob: 'stop' } "
-        "execution_step { name: 'report' network: 'A' report_net: 'Q' }");
+        "execution_step { name: 'report' network: 'A' report_net: 'Q' } "
+        "execution_step { name: 'spin' should_stop_blob: 'stop' "
+        "substep { network: 'A' run_every_ms: 5 } }");
   });
-  for (const char* part : {"'both' has substeps and networks", "'Aa'", "did you mean 'A'",
-                           "'minus' has num_iter -1", "'once' has only_once",
-                           "'until' has num_iter and should_stop_blob", "'Q'", "report_interval"}) {
+  for (const char* part :
+       {"'both' has substeps and networks", "'Aa'", "did you mean 'A'", "'minus' has num_iter -1",
+        "'once' has only_once", "'until' has num_iter and should_stop_blob", "'Q'",
+        "report_interval", "'spin' would never end"}) {
     EXPECT_NE(text.find(part), text.npos) << "'" << part << "' is not in: " << text;
   }
 }
@@ -205,6 +208,9 @@ TEST_F(PlanRunnerTest, SequenceOfASubstepWithRunEveryMsEndsItsStep) {
   EXPECT_EQ(digits("execution_step { network: 'x' run_every_ms: 5 } "
                    "execution_step { network: 'y' }"),
             12);
+  EXPECT_EQ(digits("execution_step { should_stop_blob: 'stop' only_once: true "
+                   "substep { network: 'x' run_every_ms: 5 } }"),
+            1);
 }
 
 TEST_F(PlanRunnerTest, ASubstepWithRunEveryMsRunsOnTheWay) {
