@@ -197,10 +197,10 @@ struct PlanRunner::Impl {
     const Net& net = nets.at(name);
     network.net = &net;
     network.options = net.options;
-    // Instances draw numbers of their own.
+    // Nets and instances draw numbers of their own.
     const uint64_t instance = scopes.size() - 1;
     uint64_t& seed = network.options.run.seed;
-    if (instance > 0) seed = Rng(seed, random_key(name), instance).bits(0);
+    seed = Rng(seed, random_key(name), instance).bits(0);
     // Outside, what is wrong with a net is found before anything runs. Inside, its names are those
     // of the blobs that are there when the step begins.
     if (scope.own == nullptr) make_session(network, scope);

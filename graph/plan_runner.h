@@ -20,7 +20,7 @@ class PlanDef;
 ///
 /// A step that says `create_workspace` has blobs of its own, in each instance: what is there when
 /// the step begins is seen and written, what is new is gone when it begins again. Random numbers
-/// differ between instances.
+/// differ between instances, as they do between nets.
 ///
 /// `report_net` runs when `report_interval` seconds have passed since it last did, between two nets
 /// so that it sees whole results, and once at the end of its step; so does a substep with

@@ -274,6 +274,27 @@ TEST_F(PlanRunnerTest, AWorkspaceOfItsOwnIsNewEachTime) {
   });
 }
 
+TEST_F(PlanRunnerTest, NetsDrawNumbersOfTheirOwn) {
+  const auto draw = [&](uint64_t seed) {
+    SessionOptions options;
+    options.run.seed = seed;
+    PlanRunner(plan_of("network { name: 'G' op { name: 'noise' type: 'GaussianFill' output: 'g' "
+                       "arg { name: 'shape' ints: 1 } } } "
+                       "network { name: 'H' op { name: 'noise' type: 'GaussianFill' output: 'h' "
+                       "arg { name: 'shape' ints: 1 } } } "
+                       "execution_step { network: 'G' network: 'H' }"),
+               workspace, pool, options)
+        .run();
+    return std::pair(value("g"), value("h"));
+  };
+  const auto first = draw(1);
+  EXPECT_NE(first.first, first.second);
+  EXPECT_EQ(draw(1), first);
+  const auto other = draw(2);
+  EXPECT_NE(other.first, first.first);
+  EXPECT_NE(other.second, first.second);
+}
+
 TEST_F(PlanRunnerTest, WarnsOfWhatHasNoEffect) {
   std::vector<std::string> lines;
   SessionOptions options;
