@@ -16,6 +16,7 @@
 #include "core/net_roles.h"
 #include "core/proto/net.pb.h"
 #include "core/rng.h"
+#include "graph/passes.h"
 #include "graph/plan_check.h"
 
 namespace headrace {
@@ -23,18 +24,33 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Names that a net reads before it writes them, and all that it writes.
+/// Names of the workspace that a net touches.
 struct NetNames {
-  std::set<std::string> reads;
-  std::set<std::string> writes;
-
-  explicit NetNames(const graph::Graph& graph) {
-    for (const auto& [name, slot] : graph.slots) {
-      if (slot.first != graph::kNone) reads.insert(name);
-      if (slot.last != slot.first) writes.insert(name);
-    }
-  }
+  std::set<std::string> reads;   // before it writes them, if it does
+  std::set<std::string> leaves;  // what it writes and does not keep to itself
 };
+
+/// Of a graph without types, in which what is read and written may not count as state: it is an
+/// output then.
+NetNames names_of(const graph::Graph& graph, const graph::ReadableNames& readable) {
+  NetNames names;
+  const graph::Interface interface = graph::find_interface(graph, readable);
+  for (const auto& [name, value, state] : interface.inputs) {
+    names.reads.insert(name);
+    if (state) names.leaves.insert(name);
+  }
+  for (const auto& [name, value] : interface.outputs) names.leaves.insert(name);
+  return names;
+}
+
+/// Those of some names that a net writes.
+std::vector<std::string> written(const graph::Graph& graph, const std::set<std::string>& names) {
+  std::vector<std::string> found;
+  for (const auto& [name, slot] : graph.slots) {
+    if (slot.last != slot.first && names.contains(name)) found.push_back(name);
+  }
+  return found;
+}
 
 void collect_stop_blobs(const ExecutionStep& step, std::set<std::string>& names) {
   if (step.has_should_stop_blob()) names.insert(step.should_stop_blob());
@@ -44,44 +60,52 @@ void collect_stop_blobs(const ExecutionStep& step, std::set<std::string>& names)
 /// Keeps nets that run side by side from each other's blobs: one that touches what another one is
 /// writing waits. (Leases of slots do not wait, they fail.)
 class SlotTurns {
+  /// A net that waits to write keeps those that come later out: readers that follow each other
+  /// without end would never let it in.
+  class Lock {
+   public:
+    void take(bool exclusive) {
+      const std::lock_guard in_line(line_);
+      exclusive ? content_.lock() : content_.lock_shared();
+    }
+    void release(bool exclusive) { exclusive ? content_.unlock() : content_.unlock_shared(); }
+
+   private:
+    std::mutex line_;
+    std::shared_mutex content_;
+  };
+
  public:
   /// A held turn at all slots of a workspace that a net touches.
   class Turn {
    public:
     Turn(SlotTurns& turns, const Workspace& workspace, const NetNames& names) {
-      std::map<std::shared_mutex*, bool> wanted;  // in one order for all: nobody waits in a circle
-      for (const std::string& name : names.reads)
-        wanted.emplace(turns.mutex_of(workspace, name), false);
-      for (const std::string& name : names.writes) wanted[turns.mutex_of(workspace, name)] = true;
-      wanted.erase(nullptr);
-      for (const auto& [mutex, exclusive] : wanted) {
-        exclusive ? mutex->lock() : mutex->lock_shared();
-        held_.emplace_back(mutex, exclusive);
-      }
+      for (const std::string& name : names.reads) held_[turns.lock_of(workspace, name)] = false;
+      for (const std::string& name : names.leaves) held_[turns.lock_of(workspace, name)] = true;
+      held_.erase(nullptr);
+      for (const auto& [lock, exclusive] : held_) lock->take(exclusive);
     }
     ~Turn() {
-      for (const auto& [mutex, exclusive] : held_) {
-        exclusive ? mutex->unlock() : mutex->unlock_shared();
-      }
+      for (const auto& [lock, exclusive] : held_) lock->release(exclusive);
     }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
    private:
-    std::vector<std::pair<std::shared_mutex*, bool>> held_;
+    std::map<Lock*, bool> held_;  // in one order for all: nobody waits in a circle
   };
 
  private:
-  /// Null for names that are inside of their net only.
-  std::shared_mutex* mutex_of(const Workspace& workspace, const std::string& name) {
+  /// Null for a name that no net of the workspace reads or leaves.
+  Lock* lock_of(const Workspace& workspace, const std::string& name) {
     const Slot* slot = workspace.find(name);
     if (slot == nullptr) return nullptr;
     const std::lock_guard lock(mutex_);
-    return &mutexes_[slot];
+    return &locks_[slot];
   }
 
   std::mutex mutex_;
-  std::map<const Slot*, std::shared_mutex> mutexes_;
+  std::map<const Slot*, Lock> locks_;
 };
 
 bool runs_side_by_side(const ExecutionStep& step) {
@@ -153,22 +177,22 @@ struct PlanRunner::Impl {
     std::set<std::string> wanted(options.compile.readable.names.begin(),
                                  options.compile.readable.names.end());
     for (const ExecutionStep& step : plan->execution_step()) collect_stop_blobs(step, wanted);
-    std::vector<NetNames> names;
+    std::vector<graph::Graph> graphs;
     for (const NetDef& net : plan->network()) {
-      names.emplace_back(graph::build_graph(net, {.strict = options.strict}));
-      wanted.insert(names.back().reads.begin(), names.back().reads.end());
+      graphs.push_back(graph::build_graph(net, {.strict = options.strict}));
+      for (const auto& [name, slot] : graphs.back().slots) {
+        if (slot.first != graph::kNone) wanted.insert(name);
+      }
     }
     for (int i = 0; i < plan->network_size(); ++i) {
+      const NetDef& net = plan->network(i);
       SessionOptions own = options;
-      own.compile.readable.names.clear();
-      std::ranges::set_intersection(names[i].writes, wanted,
-                                    std::back_inserter(own.compile.readable.names));
+      own.compile.readable.names = written(graphs[i], wanted);
       std::set<std::string> losses(options.compile.finite.begin(), options.compile.finite.end());
-      for (std::string& loss : read_roles(plan->network(i)).losses) losses.insert(std::move(loss));
-      own.compile.finite.clear();
-      std::ranges::set_intersection(names[i].writes, losses,
-                                    std::back_inserter(own.compile.finite));
-      nets.emplace(plan->network(i).name(), Net{&plan->network(i), names[i], std::move(own)});
+      for (std::string& loss : read_roles(net).losses) losses.insert(std::move(loss));
+      own.compile.finite = written(graphs[i], losses);
+      NetNames names = names_of(graphs[i], own.compile.readable);
+      nets.emplace(net.name(), Net{&net, std::move(names), std::move(own)});
     }
   }
 
@@ -209,6 +233,8 @@ struct PlanRunner::Impl {
   void make_session(Network& network, const Scope& scope) {
     auto session =
         std::make_unique<Session>(*network.net->def, *scope.workspace, pool, network.options);
+    // Turns are taken at slots: those of what the net is the first to write have to be there too.
+    for (const std::string& name : network.net->names.leaves) scope.workspace->slot(name);
     const std::lock_guard lock(sessions_mutex);
     network.session = std::move(session);
   }
@@ -306,10 +332,12 @@ struct PlanRunner::Impl {
     if (first != nullptr) std::rethrow_exception(first);
   }
 
-  static bool is_to_stop(const Node& node) {
+  bool is_to_stop(const Node& node) {
     const ExecutionStep& step = *node.step;
     if (!step.has_should_stop_blob()) return false;
-    const Tensor stop = node.scope->workspace->fetch(step.should_stop_blob());
+    const Workspace& workspace = *node.scope->workspace;
+    const SlotTurns::Turn turn(slot_turns, workspace, {.reads = {step.should_stop_blob()}});
+    const Tensor stop = workspace.fetch(step.should_stop_blob());
     require(stop.dtype() == DType::kBool && stop.numel() == 1, ErrorCode::kTypeMismatch,
             "step '{}' stops by '{}', which must be one bool and is {}", step.name(),
             step.should_stop_blob(), stop.desc().to_string());

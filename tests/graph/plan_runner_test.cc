@@ -4,8 +4,11 @@
 #include "graph/plan_runner.h"
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
+#include <fmt/format.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
@@ -148,6 +151,84 @@ TEST_F(PlanRunnerTest, StepsSideBySideTakeTurnsAtOneNet) {
   EXPECT_EQ(run("execution_step { concurrent_substeps: true substep { network: 'A' num_iter: 50 } "
                 "substep { network: 'A' num_iter: 50 } }"),
             (Counts{100, 0, 0}));
+}
+
+TEST_F(PlanRunnerTest, StepsSideBySideTakeTurnsAtABlobThatNobodyHasMadeYet) {
+  // The first one gives the second one the time to run into it.
+  std::mutex mutex;
+  std::vector<uint64_t> versions;
+  PlanRunner runner(plan_of("network { name: 'Y' op { type: 'Copy' input: 'one' output: 'y' } } "
+                            "network { name: 'Z' op { type: 'Copy' input: 'one' output: 'y' } } "
+                            "execution_step { concurrent_substeps: true substep { network: 'Y' } "
+                            "substep { network: 'Z' } }"),
+                    workspace, pool, {}, [&](Session&) {
+                      {
+                        const std::lock_guard lock(mutex);
+                        const Slot* y = workspace.find("y");
+                        versions.push_back(y == nullptr ? 0 : y->version.load());
+                      }
+                      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                    });
+  runner.run();
+  EXPECT_EQ(versions, (std::vector<uint64_t>{0, 1}));
+  EXPECT_EQ(value("y"), 1);
+}
+
+TEST_F(PlanRunnerTest, StepsSideBySideDoNotWaitForNamesInsideOfNets) {
+  // Each net has a `t` of its own, and does not run until the other one is about to.
+  std::mutex mutex;
+  std::condition_variable arrival;
+  int here = 0;
+  PlanRunner runner(
+      plan_of("network { name: 'Y' op { type: 'Copy' input: 'one' output: 't' } "
+              "op { type: 'Add' input: 't' input: 'one' output: 'y' } } "
+              "network { name: 'Z' op { type: 'Copy' input: 'two' output: 't' } "
+              "op { type: 'Add' input: 't' input: 'one' output: 'z' } } "
+              "execution_step { concurrent_substeps: true substep { network: 'Y' } "
+              "substep { network: 'Z' } }"),
+      workspace, pool, {}, [&](Session&) {
+        std::unique_lock lock(mutex);
+        ++here;
+        arrival.notify_all();
+        EXPECT_TRUE(arrival.wait_for(lock, std::chrono::minutes(5), [&] { return here == 2; }));
+      });
+  runner.run();
+  EXPECT_EQ(value("y"), 2);
+  EXPECT_EQ(value("z"), 3);
+}
+
+TEST_F(PlanRunnerTest, StepsSideBySideTakeTurnsAtTheBlobThatStopsThem) {
+  // B runs, and looks at the blob, many times while W is at it.
+  workspace.feed("stop", Tensor::from<bool>({1}, {false}));
+  workspace.feed("m", Tensor({400, 400}, DType::kFloat32));
+  EXPECT_EQ(run("network { name: 'W' op { type: 'Add' input: 'a' input: 'one' output: 'a' } "
+                "op { type: 'GE' input: 'a' input: 'ten' output: 'stop' } "
+                "op { type: 'MatMul' input: 'm' input: 'm' output: 'product' } } "
+                "execution_step { concurrent_substeps: true "
+                "substep { network: 'W' should_stop_blob: 'stop' } "
+                "substep { network: 'B' should_stop_blob: 'stop' } }")
+                .a,
+            10);
+  EXPECT_GE(value("b"), 1);
+}
+
+TEST_F(PlanRunnerTest, ReadersSideBySideDoNotKeepAWriterOut) {
+  // There is hardly a moment when nobody reads `a`, which S has to change three times.
+  workspace.feed("stop", Tensor::from<bool>({1}, {false}));
+  workspace.feed("m", Tensor({200, 200}, DType::kFloat32));
+  std::string nets;
+  std::string readers;
+  for (const char* name : {"R0", "R1", "R2"}) {
+    nets += fmt::format(
+        "network {{ name: '{0}' op {{ type: 'MatMul' input: 'm' input: 'm' output: 'product{0}' }} "
+        "op {{ type: 'Add' input: 'a' input: 'one' output: 'sum{0}' }} }} ",
+        name);
+    readers += fmt::format("substep {{ network: '{}' should_stop_blob: 'stop' }} ", name);
+  }
+  EXPECT_EQ(run(nets + "execution_step { concurrent_substeps: true " + readers +
+                "substep { network: 'S' should_stop_blob: 'stop' } }")
+                .a,
+            3);
 }
 
 TEST_F(PlanRunnerTest, AFailureSideBySideEndsTheOthers) {
