@@ -55,7 +55,10 @@ struct Lars {
   bool nesterov = false;
   float weight_decay = 0;
   float trust = 0.001f;
-  float offset = 0;  // added to the denominator, in units of |g| / |w|
+  /// Added to |g| / |w| + weight_decay. Keeps the factor finite where both are 0: in the first step
+  /// the gradient of a block whose last scale starts at 0 is 0. An offset of 0 would give such a
+  /// parameter max_rate, whose product with a rate above 1 is infinite and with the gradient NaN.
+  float offset = 1e-8f;
   float min_rate = 0;
   float max_rate = std::numeric_limits<float>::max();
   bool momentum_correction = true;

@@ -52,6 +52,36 @@ TEST(Optimizer, Lars) {
   }
 }
 
+/// loss = mean of z w^2, where z is fed: gradient z w / 4. One epoch is one iteration.
+Trainer fed_gradient(const Lars& lars, const LearningRateSchedule& schedule) {
+  Net net("fed");
+  const Value w = net.parameter("w", {1, 8}, constant(4));
+  TrainStep step(net.op("AveragedLoss", {w * w * net.input("z", {1, 8})})[0]);
+  step.optimizer(lars).schedule(schedule).epoch_size(1);
+  return Trainer(step);
+}
+
+std::vector<float> step_with(float z, Trainer& trainer) {
+  trainer.feed("z", {1, 8}, std::vector<float>(8, z));
+  trainer.step();
+  return trainer.values("w");
+}
+
+// A convolution before a scale that starts at 0 has no gradient in the first step; without weight
+// decay nothing else stands below the trust coefficient.
+TEST(Optimizer, LarsLeavesAMatrixWithoutGradientWhereItIs) {
+  for (float rate : {2.0f, 1e3f}) {
+    for (bool correction : {true, false}) {
+      const Lars lars{.trust = 0.01f, .momentum_correction = correction};
+      Trainer trainer = fed_gradient(lars, fixed_rate(rate).decay(0.1f, at_epochs({1})));
+      EXPECT_EQ(step_with(0, trainer), std::vector<float>(8, 4)) << rate;
+      // The next step is as long as a first one: rate * trust * |w|.
+      const std::vector<double> next(8, 4 - 0.1 * static_cast<double>(rate) * 0.01 * 4);
+      EXPECT_LT(largest_difference(step_with(1, trainer), next), 4e-7) << rate;
+    }
+  }
+}
+
 // Without momentum a step is rate times gradient, so its length shows the clipping.
 TEST(Clipping, BoundsTheNormAndLeavesSmallerGradientsAlone) {
   const Quadratic problem;
