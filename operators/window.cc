@@ -64,7 +64,7 @@ void resolve_axis(Window& window, int axis, int64_t input, int64_t legacy_pad) {
   if (legacy_pad == kSame) {
     // An odd pad goes to the end.
     const int64_t target = (input + stride - 1) / stride;
-    const int64_t needed = (target - 1) * stride + window.kernel[axis] - input;
+    const int64_t needed = (target - 1) * stride + extent - input;
     begin = needed / 2;
     end = needed - begin;
   }
