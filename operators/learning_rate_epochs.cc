@@ -28,16 +28,26 @@ struct EpochSchedule {
   /// milestone is the first iteration at or after it whatever the batch does not divide.
   double samples(int64_t iteration) const { return static_cast<double>(iteration) * batch_size; }
 
+  /// Samples until an epoch. It comes as a float32 argument, so that a third or 0.1 lies beside the
+  /// number meant: where that may be the begin of an iteration, it is. What gives whole samples, as
+  /// the 30, 60 and 80 of papers do, is taken as it is.
+  double samples_until(double epoch) const {
+    const double found = epoch * epoch_size;
+    if (found == std::round(found)) return found;
+    const double iteration = std::round(found / batch_size) * batch_size;
+    return std::abs(found - iteration) <= found * 0x1p-23 ? iteration : found;
+  }
+
   double multiplier(int64_t iteration) const {
     double seen = samples(iteration);
-    double warmup = warmup_epochs * epoch_size;
+    double warmup = samples_until(warmup_epochs);
     if (seen < warmup) return gradual ? start + (1 - start) * seen / warmup : start;
     switch (decay) {
       case Decay::kNone:
         return 1;
       case Decay::kStep: {
         double factor = 1;
-        for (double milestone : milestones) factor *= seen >= milestone * epoch_size ? gamma : 1;
+        for (double milestone : milestones) factor *= seen >= samples_until(milestone) ? gamma : 1;
         return factor;
       }
       case Decay::kPoly:
@@ -50,8 +60,8 @@ struct EpochSchedule {
 
   /// Share done of what follows the warm-up; 1 from the end on.
   double progress(double seen) const {
-    double warmup = warmup_epochs * epoch_size;
-    return std::min(1.0, (seen - warmup) / (epochs * epoch_size - warmup));
+    double warmup = samples_until(warmup_epochs);
+    return std::min(1.0, (seen - warmup) / (samples_until(epochs) - warmup));
   }
 };
 
@@ -85,7 +95,8 @@ void read_curve(const Args& args, EpochSchedule& schedule, Decay decay) {
   schedule.epochs = policy_real(args, "epochs");
   schedule.end = policy_real(args, "end_multiplier", 0);
   if (decay == Decay::kPoly) schedule.power = policy_real(args, "power");
-  require(schedule.epochs > schedule.warmup_epochs, ErrorCode::kInvalidArgument,
+  require(schedule.samples_until(schedule.epochs) > schedule.samples_until(schedule.warmup_epochs),
+          ErrorCode::kInvalidArgument,
           "policy epochs: {} 'epochs' leave nothing after {} 'warmup_epochs'", schedule.epochs,
           schedule.warmup_epochs);
 }

@@ -103,6 +103,40 @@ TEST(LearningRateEpochs, AMilestoneIsItsFirstIterationWhateverTheBatch) {
   }
 }
 
+// A fraction of an epoch comes as the float32 beside it, above or below: 16 / 3 epochs of 60000 in
+// batches of 64 are 5000 iterations, 0.1 epochs in batches of 60 are 100.
+TEST(LearningRateEpochs, AFractionOfAnEpochIsTheIterationMeant) {
+  struct Case {
+    double epoch;
+    int64_t epoch_size, batch, first;
+  };
+  const Case cases[] = {{16.0 / 3, 60000, 64, 5000},
+                        {0.1, 60000, 60, 100},
+                        {0.3, 60000, 60, 300},
+                        {1.0 / 3, 60000, 2000, 10},
+                        {100.0 / 3, 1281024, 256, 166800},
+                        // Within an iteration: the first after it.
+                        {16.0 / 3, 60000, 60, 5334},
+                        {2.5, 1001, 5, 501},
+                        {0.1, 60000, 59, 102}};
+  for (const Case& c : cases) {
+    OperatorDef def = learning_rate("epochs", 1.0f);
+    set_arg(def, "batch_size", c.batch);
+    set_arg(def, "epoch_size", c.epoch_size);
+    OperatorDef warmup = def;
+    set_arg(def, "decay", std::string_view("step"));
+    set_arg(def, "gamma", 0.5f);
+    set_arg(def, "milestones", std::vector<float>{static_cast<float>(c.epoch)});
+    EXPECT_EQ(at(def, c.first - 1).rate, 1.0f) << c.epoch << " of " << c.batch;
+    EXPECT_EQ(at(def, c.first).rate, 0.5f) << c.epoch << " of " << c.batch;
+    set_arg(warmup, "warmup", std::string_view("constant"));
+    set_arg(warmup, "warmup_epochs", static_cast<float>(c.epoch));
+    set_arg(warmup, "start_multiplier", 0.25f);
+    EXPECT_EQ(at(warmup, c.first - 1).rate, 0.25f) << c.epoch << " of " << c.batch;
+    EXPECT_EQ(at(warmup, c.first).rate, 1.0f) << c.epoch << " of " << c.batch;
+  }
+}
+
 TEST(LearningRateEpochs, ConstantWarmUpJumps) {
   OperatorDef def = one_hour();
   set_arg(def, "warmup", std::string_view("constant"));
