@@ -8,7 +8,7 @@ void Lars::emit(UpdateNet& net) const {
   require(trust > 0 && min_rate <= max_rate, ErrorCode::kInvalidArgument,
           "LARS needs a positive trust coefficient and min_rate <= max_rate; found {}, {} and {}",
           trust, min_rate, max_rate);
-  const std::string ratio = momentum_correction ? net.rate_ratio() : "";
+  const std::string ratio = momentum_correction ? net.rate_ratio(correction_threshold) : "";
   for (const UpdateNet::Item& item : net.items()) {
     const std::string& parameter = item.parameter.name;
     const std::string& gradient = item.gradient;

@@ -62,6 +62,7 @@ struct Lars {
   float min_rate = 0;
   float max_rate = std::numeric_limits<float>::max();
   bool momentum_correction = true;
+  float correction_threshold = 1;  // both as in MomentumSgd
 
   void emit(UpdateNet& net) const;
 };

@@ -32,13 +32,18 @@ class OnlyWith {
   std::vector<std::string> values_;
 };
 
+/// The smallest change of the rate at which buffers are rescaled; Detectron's or any.
+float correction_threshold(const Recipe& recipe) {
+  return recipe.momentum_correction == "threshold" ? 1.1f : 1;
+}
+
 MomentumSgd momentum_sgd(const Recipe& recipe) {
   MomentumSgd sgd{.momentum = recipe.momentum,
                   .nesterov = recipe.nesterov,
-                  .weight_decay = recipe.weight_decay};
+                  .weight_decay = recipe.weight_decay,
+                  .momentum_correction = recipe.momentum_correction != "off",
+                  .correction_threshold = correction_threshold(recipe)};
   if (recipe.momentum_form == "reference") sgd.form = MomentumForm::kReference;
-  sgd.momentum_correction = recipe.momentum_correction != "off";
-  if (recipe.momentum_correction == "threshold") sgd.correction_threshold = 1.1f;
   return sgd;
 }
 
@@ -52,7 +57,8 @@ Optimizer make_optimizer(const Recipe& recipe) {
                 .nesterov = recipe.nesterov,
                 .weight_decay = recipe.weight_decay,
                 .trust = recipe.trust,
-                .momentum_correction = recipe.momentum_correction != "off"};
+                .momentum_correction = recipe.momentum_correction != "off",
+                .correction_threshold = correction_threshold(recipe)};
   }
   return momentum_sgd(recipe);
 }
@@ -124,7 +130,8 @@ void add_recipe_flags(CLI::App& flags, Recipe& recipe) {
             "--optimizer", recipe.optimizer, {"sgd", "lars"});
   flags
       .add_option("--weight-decay", recipe.weight_decay,
-                  "Decay of all parameters but the scales and biases of batch normalisation")
+                  "Decay of all parameters but the scales and biases of batch normalisation (lars: "
+                  "of matrices and filters only)")
       ->check(number_from_zero());
   only_with(flags
                 .add_option("--momentum-form", recipe.momentum_form,

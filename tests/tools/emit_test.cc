@@ -148,6 +148,10 @@ TEST(Emit, FlagsReachTheNet) {
   EXPECT_FLOAT_EQ(real(emitted("MomentumSGDUpdate", {"--momentum", "0.8"}), "momentum"), 0.8f);
   emitted("MomentumSGD", {"--momentum-form", "reference"});
   emitted("Lars", {"--optimizer", "lars"});
+  EXPECT_FLOAT_EQ(
+      real(emitted("LearningRate", {"--optimizer", "lars", "--momentum-correction", "threshold"}),
+           "ratio_threshold"),
+      1.1f);
   EXPECT_FLOAT_EQ(real(emitted("Adam", {"--optimizer", "adam", "--beta2", "0.99"}), "beta2"),
                   0.99f);
   emitted("SumSqrElements", {"--clip-gradients", "1"});
