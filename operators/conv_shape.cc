@@ -42,6 +42,7 @@ ConvShape conv_shape(const Args& args, const Shape& x, const Shape& filter) {
   require(shape.x.c % shape.group == 0 && found.n % shape.group == 0, ErrorCode::kShapeMismatch,
           "{} channels in and {} out cannot be divided into {} groups", shape.x.c, found.n,
           shape.group);
+  require(shape.x.c > 0, ErrorCode::kShapeMismatch, "X {} has no channels", x.to_string());
   require(found.n > 0, ErrorCode::kShapeMismatch, "the filter {} has no output channels",
           filter.to_string());
   ImageShape expected{.n = found.n,
