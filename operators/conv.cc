@@ -57,6 +57,7 @@ class ConvKernel final : public Kernel {
 OpSchema conv_schema() {
   OpSchema schema("Conv");
   schema.doc(kDoc)
+      .differs("`legacy_pad` 2 works with a dilation too; Caffe2 refuses it.")
       .input("X", "image")
       .input("filter", "[out, in / group, kernel...]; order NHWC: [out, kernel..., in / group]")
       .optional_input("bias", "[out]")

@@ -107,6 +107,7 @@ OpSchema transpose_schema() {
           "Transposed convolution: every element of X adds the filter times itself to Y, `stride` "
           "positions apart. The output has stride * (size - 1) + kernel + adj - pads positions per "
           "axis.")
+      .differs("`no_bias: 1` beside a bias is an error; Caffe2 adds the bias.")
       .input("X", "image")
       .input("filter", "[in, out / group, kernel...]; order NHWC: [in, kernel..., out / group]")
       .optional_input("bias", "[out]")

@@ -53,6 +53,9 @@ OpSchema learning_rate_schema() {
       .differs(
           "arguments that a policy needs and a division by a stepsize of 0 are errors when the "
           "net is compiled; Caffe2 dies with SIGFPE or computes with garbage.")
+      .differs(
+          "the policy `poly` is an error after `max_iter`; Caffe2 goes on with (1 - iteration / "
+          "max_iter) ^ power, which grows again or is NaN.")
       .input("iteration", "int64, one element, not negative")
       .output("rate", "a float32 scalar")
       .optional_output("ratio", "a float32 scalar")
