@@ -1,5 +1,6 @@
 #include "comm/launch_environment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -56,14 +57,12 @@ class Detector {
 
   LaunchEnvironment detect(const LaunchFlags& flags) {
     LaunchEnvironment found;
-    for (const Launcher& launcher : kLaunchers) {
-      if (const auto claim = ask(launcher)) claims_.push_back(*claim);
-    }
     if (flags.rank || flags.size) {
       by_flags(flags, found);
-    } else if (!claims_.empty()) {
-      check_others(claims_.front());
-      by_launcher(claims_.front(), found);
+    } else if (const auto claims = ask_all(); !claims.empty()) {
+      const Claim& claim = best(claims);
+      check_others(claim, claims);
+      by_launcher(claim, found);
     } else {
       check_nobody();
     }
@@ -74,10 +73,8 @@ class Detector {
   }
 
   bool one_host() const {
-    for (const Launcher& launcher : kLaunchers) {
-      if (const auto claim = ask(launcher)) return local_size(launcher) == claim->size;
-    }
-    return false;
+    const auto claims = ask_all();
+    return !claims.empty() && local_size(*best(claims).launcher) == best(claims).size;
   }
 
  private:
@@ -107,14 +104,40 @@ class Detector {
 
   bool is(const Launcher& launcher, std::string_view name) const { return name == launcher.name; }
 
+  std::vector<Claim> ask_all() const {
+    // headrace launch, and who sets both by hand, is in the know: whatever else another launcher
+    // has left behind, half of it perhaps, is not asked for.
+    const Launcher& ours = kLaunchers[0];
+    if (variables_(ours.rank) && variables_(ours.size)) return {*ask(ours)};
+    std::vector<Claim> claims;
+    for (const Launcher& launcher : kLaunchers) {
+      if (const auto claim = ask(launcher)) claims.push_back(*claim);
+    }
+    return claims;
+  }
+
+  /// Whom we believe. srun --mpi=pmi2 sets MPICH's variables for each task; its own say the same and
+  /// more.
+  const Claim& best(const std::vector<Claim>& claims) const {
+    const Claim& first = claims.front();
+    if (!is(*first.launcher, "MPICH") && !is(*first.launcher, "PALS")) return first;
+    const auto slurm = std::ranges::find_if(claims, [&](const Claim& claim) {
+      return is(*claim.launcher, "Slurm") && claim.rank == first.rank && claim.size == first.size;
+    });
+    return slurm == claims.end() ? first : *slurm;
+  }
+
   std::optional<Claim> ask(const Launcher& launcher) const {
     if (is(launcher, "Slurm") && !in_slurm_step()) return std::nullopt;
-    const auto rank = count(launcher.rank, 0);
-    const auto size = count(launcher.size, 1);
     // RANK alone is a common name; without the other half nobody launched this.
+    const bool needs_both = is(launcher, "torchrun") || is(launcher, "PALS");
+    if (needs_both && !(variables_(launcher.rank) && variables_(launcher.size))) {
+      return std::nullopt;
+    }
+    const auto rank = count(launcher.rank, 0);
     if (!rank) return std::nullopt;
+    const auto size = count(launcher.size, 1);
     if (!size) {
-      if (is(launcher, "torchrun") || is(launcher, "PALS")) return std::nullopt;
       fail(ErrorCode::kInvalidArgument,
            "{} says rank {} ({}) of how many? Set {} to the number of ranks, or HEADRACE_RANK and "
            "HEADRACE_WORLD_SIZE to 0 and 1 for a job of its own",
@@ -135,9 +158,9 @@ class Detector {
 
   // Another launcher may have started the one that we believe; then it counts other things. What
   // counts the same things differently is left over from another job.
-  void check_others(const Claim& claim) const {
+  void check_others(const Claim& claim, const std::vector<Claim>& claims) const {
     const bool set_by_hand = is(*claim.launcher, "torchrun") && !variables_("TORCHELASTIC_RUN_ID");
-    for (const Claim& other : claims_) {
+    for (const Claim& other : claims) {
       const bool same = other.rank == claim.rank && other.size == claim.size;
       const bool contradicts = other.size == claim.size || (set_by_hand && other.size > 1);
       require(same || !contradicts, ErrorCode::kInvalidArgument,
@@ -263,7 +286,6 @@ class Detector {
   }
 
   const Variables& variables_;
-  std::vector<Claim> claims_;
 };
 
 }  // namespace

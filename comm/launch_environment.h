@@ -56,11 +56,13 @@ struct LaunchEnvironment {
   std::string describe() const;
 };
 
-/// Asks, in this order, and believes the first that answers: flags; HEADRACE_RANK (headrace launch,
-/// or set by hand); RANK and WORLD_SIZE (torchrun, PyTorchJob); Open MPI; MPICH and Intel MPI;
-/// MVAPICH2; PALS; Flux; Slurm, if this is one of several tasks of a step without a terminal;
+/// Flags decide, and so does a complete pair of HEADRACE_RANK and HEADRACE_WORLD_SIZE (headrace
+/// launch, or set by hand): nobody else is asked then. Otherwise asks, in this order, and believes
+/// the first that answers: RANK and WORLD_SIZE (torchrun, PyTorchJob); Open MPI; MVAPICH2; PALS;
+/// MPICH and Intel MPI; Flux; Slurm, if this is one of several tasks of a step without a terminal;
 /// Horovod; a Kubernetes Indexed Job. The inner launcher comes before the one that it runs in: a
-/// torchrun in a Slurm task has the task's variables too.
+/// torchrun in a Slurm task has the task's variables too. Where Slurm says the same as PALS or MPICH
+/// it is believed (srun --mpi=pmi2 sets both).
 ///
 /// Where nobody names a store: MASTER_ADDR and MASTER_PORT (one port higher under torchrun, whose
 /// agent listens there itself); the first host of a Slurm step; loopback, with a port made from the
