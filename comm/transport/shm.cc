@@ -115,13 +115,14 @@ class ShmTransport final : public Transport {
 
   // Who has just moved something will soon move more. The first wait after that returns at once,
   // but from then on peers ring; what came before is found by the poll that follows, and the next
-  // wait sleeps.
+  // wait sleeps. It counts itself before it asks whether this rank has listened: another thread's
+  // poll may end that listening at any moment, and from then until the sleep nobody would ring.
   void wait(std::chrono::steady_clock::time_point until) override {
-    if (!listens_.exchange(true)) {
-      bell_.listeners.fetch_add(1);
-    } else {
+    bell_.listeners.fetch_add(1);
+    if (listens_.exchange(true)) {
       bell_.wait(polled_.load(std::memory_order_relaxed), until);
-    }
+      bell_.listeners.fetch_sub(1);
+    }  // else it stays counted, until a poll moves something
   }
   void wake() override { bell_.ring(); }
 
@@ -215,7 +216,10 @@ class ShmTransport final : public Transport {
         put(out, message);
       }
     }
-    if (out.lent_count > 0) is_empty(out, out.ring->slots[out.unread % Ring::kSlots]);
+    // What was read before the peer saw that we wait for it, nobody tells.
+    while (out.lent_count > 0 && is_empty(out, out.ring->slots[out.unread % Ring::kSlots])) {
+      moved |= finish_lent(out);
+    }
     return moved;
   }
 
