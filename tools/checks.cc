@@ -9,6 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "comm/timeout.h"
+
 namespace headrace::tools {
 namespace {
 
@@ -51,6 +53,16 @@ CLI::Validator positive_number() {
 
 CLI::Validator number_from_zero() {
   return finite_number("a number, 0 or above", [](double x) { return x >= 0; });
+}
+
+CLI::Validator positive_seconds() {
+  return finite_number("seconds, above 0 and at most ten years",
+                       [](double x) { return x > 0 && x <= comm::kLongestTimeout; });
+}
+
+CLI::Validator seconds_from_zero() {
+  return finite_number("seconds, from 0 to ten years",
+                       [](double x) { return x >= 0 && x <= comm::kLongestTimeout; });
 }
 
 CLI::Validator fraction() {

@@ -15,6 +15,9 @@ namespace headrace::tools {
 CLI::Validator whole_number(int64_t least, int64_t most = std::numeric_limits<int>::max());
 CLI::Validator positive_number();
 CLI::Validator number_from_zero();
+/// At most ten years.
+CLI::Validator positive_seconds();
+CLI::Validator seconds_from_zero();
 /// In [0, 1].
 CLI::Validator fraction();
 

@@ -136,7 +136,7 @@ Action setup(CLI::App& flags) {
   flags.add_option("--output", options->output, "File for the table")
       ->default_str("standard output");
   flags.add_option("--timeout", options->timeout, "Seconds to connect, and for each message")
-      ->check(positive_number());
+      ->check(positive_seconds());
   flags.add_flag("--insecure", options->insecure,
                  "Talk to other machines without a job secret (HEADRACE_SECRET)");
   return [options] { return Tune(*options).run(); };

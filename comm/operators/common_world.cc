@@ -6,12 +6,17 @@
 #include "comm/operators/collective_kernel.h"
 #include "comm/operators/operands.h"
 #include "comm/store_handle.h"
+#include "comm/timeout.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
 
 namespace headrace::comm {
 namespace {
+
+double seconds_of(const Args& args) {
+  return static_cast<double>(args.integer("timeout_ms")) / 1000;
+}
 
 const RegisterOperator create_schema(
     OpSchema("CreateCommonWorld")
@@ -28,7 +33,9 @@ const RegisterOperator create_schema(
              "what the ranks are connected by: tcp, shm (memory of one host), inproc (threads of "
              "one process), or auto: shm where the launcher says that all are on one host, else "
              "tcp; flags of the command line go before this, interface and timeout_ms")
-        .arg("interface", "", "network interface to use; empty: the one that reaches the peers")
+        .arg("interface", "", "network interface, or address, at which this rank is reached; empty: HEADRACE_ADDRESS, "
+             "else the one on the way to the store's host where the job has a secret, else "
+             "loopback")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "
                  "that names rank and cause")
@@ -45,8 +52,7 @@ const RegisterOperator create_schema(
                   "rank {} is not one of the {} ranks from 0", rank, size);
           require(size == 1 || !context.inputs.empty(), ErrorCode::kInvalidArgument,
                   "{} ranks need a store to find each other (input 0)", size);
-          require(context.args.integer("timeout_ms") > 0, ErrorCode::kInvalidArgument,
-                  "timeout_ms has to be positive, found {}", context.args.integer("timeout_ms"));
+          require_timeout(seconds_of(context.args), "timeout_ms");
           return std::vector<TensorType>(1);
         })
         .no_gradient());
@@ -59,7 +65,7 @@ class CreateCommonWorld final : public Kernel {
     options_.name = args.def().name().empty() ? args.def().output(0) : args.def().name();
     options_.rank = static_cast<int>(args.integer("rank"));
     options_.size = static_cast<int>(args.integer("size"));
-    options_.timeout = static_cast<double>(args.integer("timeout_ms")) / 1000;
+    options_.timeout = seconds_of(args);
     options_.transport = args.text("transport");
     options_.interface = args.text("interface");
   }

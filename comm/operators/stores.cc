@@ -7,6 +7,7 @@
 #include "comm/operators/collective_kernel.h"
 #include "comm/store/open.h"
 #include "comm/store_handle.h"
+#include "comm/timeout.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/tensor_proto.h"
@@ -25,10 +26,9 @@ std::shared_ptr<Store> store_of(const OpContext& context) {
 }
 
 double seconds_of(const Args& args) {
-  const int64_t timeout = args.integer("timeout_ms");
-  require(timeout > 0, ErrorCode::kInvalidArgument, "timeout_ms has to be positive, found {}",
-          timeout);
-  return static_cast<double>(timeout) / 1000;
+  const double seconds = static_cast<double>(args.integer("timeout_ms")) / 1000;
+  require_timeout(seconds, "timeout_ms");
+  return seconds;
 }
 
 /// The key that an argument names, else the name of the operand.

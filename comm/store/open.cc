@@ -1,6 +1,7 @@
 #include "comm/store/open.h"
 
 #include "comm/store/socket.h"
+#include "comm/timeout.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -17,8 +18,7 @@ std::shared_ptr<Store> open_store(const std::string& text, const StoreOptions& o
   require((kind == "file" || kind == "tcp" || kind == "redis") && !rest.empty(),
           ErrorCode::kInvalidArgument,
           "a store is file:DIR, tcp:HOST:PORT or redis:HOST[:PORT], found '{}'", text);
-  require(options.timeout > 0, ErrorCode::kInvalidArgument,
-          "the timeout of a store is positive, found {} s", options.timeout);
+  require_timeout(options.timeout, "the timeout of a store");
   if (kind == "file") return open_file_store(rest, options.timeout);
   const HostPort endpoint = parse_host_port(rest, kind == "redis" ? kRedisPort : -1);
   if (kind == "redis") return open_redis_store(endpoint.host, endpoint.port, options.timeout);

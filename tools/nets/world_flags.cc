@@ -35,11 +35,11 @@ void WorldFlags::add_to(CLI::App& flags) {
       .add_option("--interface", interface,
                   "Network interface, or address, over which this rank is reached")
       ->type_name("NAME")
-      ->default_str("what the launcher says, else loopback");
+      ->default_str("what the launcher says, else the way to the store, else loopback");
   flags
       .add_option("--comm-timeout", timeout,
                   "Seconds to connect, and after which a collective has failed")
-      ->check(positive_number())
+      ->check(positive_seconds())
       ->default_str("60, or what a net says of its world");
   flags.add_flag("--insecure", insecure,
                  "Talk to other machines without a job secret (HEADRACE_SECRET)");
@@ -82,7 +82,9 @@ std::shared_ptr<comm::CommonWorld> Job::world() {
 }
 
 void Job::adjust(comm::JoinOptions& options) const {
-  if (flags_.transport != "auto") options.transport = flags_.transport;
+  if (options.transport == "auto" || flags_.transport != "auto") {
+    options.transport = transport().first;
+  }
   if (!flags_.interface.empty()) options.interface = flags_.interface;
   if (flags_.timeout) options.timeout = *flags_.timeout;
   options.insecure = flags_.insecure;
