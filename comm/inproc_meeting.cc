@@ -57,7 +57,7 @@ Meetings& meetings() {
 
 std::shared_ptr<Group> meet_in_process(const JoinOptions& options, const GroupOptions& group,
                                        Store& store) {
-  const std::string key = options.name + "/inproc";
+  const std::string key = "inproc";
   std::string id;
   if (options.rank == 0) {
     id = meetings().add(make_inproc_groups(options.size, group));

@@ -4,14 +4,19 @@
 #include <memory>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
 #include "comm/connect.h"
+#include "comm/host.h"
 #include "comm/inproc_meeting.h"
 #include "comm/launch_environment.h"
 #include "comm/secret.h"
+#include "comm/store/host_of.h"
+#include "comm/timeout.h"
+#include "comm/wire/hello.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -45,27 +50,41 @@ std::string address_of(const std::string& interface) {
        "there is no network interface '{}' with an address ('ip address' lists them)", interface);
 }
 
-MeshOptions mesh_options(const JoinOptions& options) {
+/// Where this rank listens if nobody says it: on the way to the store's host, by which others come
+/// too. Without a secret only this machine is spoken to.
+std::string default_address(const MeshOptions& mesh, const Store& store) {
+  const std::string host = host_of(store);
+  if (host.empty() || (mesh.secret.empty() && !mesh.insecure)) return mesh.address;
+  const std::string address = address_towards(host);
+  return is_loopback(address) ? mesh.address : address;
+}
+
+MeshOptions mesh_options(const JoinOptions& options, uint64_t epoch, const Store& store) {
   MeshOptions mesh{.rank = options.rank,
                    .size = options.size,
-                   .job = options.name,
+                   // Of a longer name, which may be that of a blob, all ranks make the same.
+                   .job = options.name.size() <= kMaxJob ? options.name : sha256(options.name),
+                   .epoch = epoch,
                    .secret = Secret::from_environment(),
                    .insecure = options.insecure,
                    .timeout = options.timeout,
                    .warn = options.warn};
-  if (options.epoch) {
-    mesh.epoch = *options.epoch;
-  } else if (const auto epoch = environment_variable("HEADRACE_EPOCH")) {
-    mesh.epoch = std::stoul(*epoch);
-  }
   mesh.host = environment_variable("HEADRACE_HOST").value_or("");
-  if (options.interface.empty()) {
-    mesh.address = environment_variable("HEADRACE_ADDRESS").value_or(mesh.address);
-  } else {
+  if (!options.interface.empty()) {
     mesh.address =
         is_address(options.interface) ? options.interface : address_of(options.interface);
+  } else if (const auto address = environment_variable("HEADRACE_ADDRESS")) {
+    mesh.address = *address;
+  } else {
+    mesh.address = default_address(mesh, store);
   }
   return mesh;
+}
+
+uint64_t epoch_of(const JoinOptions& options) {
+  if (options.epoch) return *options.epoch;
+  const auto text = environment_variable("HEADRACE_EPOCH");
+  return text ? std::stoul(*text) : 0;
 }
 
 }  // namespace
@@ -84,16 +103,20 @@ std::shared_ptr<Group> join(const JoinOptions& options, std::shared_ptr<Store> s
   check_transport(options.transport);
   require(options.rank >= 0 && options.rank < options.size, ErrorCode::kInvalidArgument,
           "rank {} is not one of the {} ranks from 0", options.rank, options.size);
+  require_timeout(options.timeout, "the timeout of a world");
   GroupOptions group = options.group;
   group.timeout = options.timeout;
   if (options.size == 1) return std::move(make_inproc_groups(1, group).front());
   require(store != nullptr, ErrorCode::kInvalidArgument, "{} ranks need a store to find each other",
           options.size);
-  if (options.transport == "inproc") return meet_in_process(options, group, *store);
-  const std::shared_ptr<Store> apart = make_prefix_store(std::move(store), options.name + "/");
+  // A store that outlives the job still holds what its earlier starts have written.
+  const uint64_t epoch = epoch_of(options);
+  const std::shared_ptr<Store> apart =
+      make_prefix_store(std::move(store), fmt::format("{}/{}/", options.name, epoch));
+  if (options.transport == "inproc") return meet_in_process(options, group, *apart);
   const bool open = options.transport == "auto";
   return connect_group(open ? transport_for(launched_on_one_host()) : options.transport,
-                       mesh_options(options), group, *apart);
+                       mesh_options(options, epoch, *apart), group, *apart);
 }
 
 }  // namespace headrace::comm

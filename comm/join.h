@@ -13,14 +13,15 @@ namespace headrace::comm {
 
 /// How the ranks of a group are to be connected.
 struct JoinOptions {
-  /// The same on all ranks, and not that of another group over the same store.
+  /// The same on all ranks, and not that of another group over the same store and in the same epoch.
   std::string name = "world";
   int rank = 0;
   int size = 1;
   /// Or "shm", "inproc", or "auto": "shm" where a launcher says that all ranks are on one host.
   std::string transport = "tcp";
   /// Where this rank listens and what it tells others: a numeric address, or the name of a network
-  /// interface. Empty: the address that the launcher gives (HEADRACE_ADDRESS), else loopback.
+  /// interface. Empty: the address that the launcher gives (HEADRACE_ADDRESS), else that of the way
+  /// to the store's host if it has one and the job has a secret (or `insecure`), else loopback.
   std::string interface;
   bool insecure = false;  // without a secret also where other machines can connect
   double timeout = 30;    // seconds: to connect, and of each collective

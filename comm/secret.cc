@@ -3,13 +3,13 @@
 #include <fstream>
 #include <span>
 
-#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 
+#include "comm/host.h"
 #include "comm/launch_environment.h"
 #include "core/error.h"
 
@@ -30,17 +30,6 @@ std::string hex(std::span<const uint8_t> bytes) {
   std::string text;
   for (const uint8_t byte : bytes) text += fmt::format("{:02x}", byte);
   return text;
-}
-
-// 127.0.0.0/8 and ::1, the latter also as ::ffff:127.x.
-bool is_loopback(std::string_view address) {
-  const std::string text(address);
-  in_addr four{};
-  if (inet_pton(AF_INET, text.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
-  in6_addr six{};
-  if (inet_pton(AF_INET6, text.c_str(), &six) != 1) return false;
-  if (IN6_IS_ADDR_V4MAPPED(&six)) return six.s6_addr[12] == 127;
-  return IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -9,16 +8,15 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "comm/host.h"
 #include "comm/secret.h"
 #include "comm/store/server.h"
 #include "comm/store/socket.h"
 #include "core/error.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/launch/plan.h"
 #include "tools/launch/supervisor.h"
@@ -40,29 +38,6 @@ struct LaunchOptions {
   bool agent = false;
   std::vector<std::string> command;
 };
-
-/// The address that `host` sees of this machine: that of the interface on the way there.
-std::string address_towards(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), "9", &hints, &found);
-  require(error == 0, ErrorCode::kUnavailable, "no address is known for the host '{}': {}", host,
-          gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> guard(found, &freeaddrinfo);
-  // A datagram socket that is connected sends nothing; it only looks for the way.
-  const comm::Descriptor socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_storage own{};
-  socklen_t length = sizeof own;
-  char text[NI_MAXHOST];
-  require(socket && connect(socket.number(), found->ai_addr, found->ai_addrlen) == 0 &&
-              getsockname(socket.number(), reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
-              getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof text, nullptr, 0,
-                          NI_NUMERICHOST) == 0,
-          ErrorCode::kUnavailable, "there is no way from here to '{}': {}; give --address", host,
-          std::strerror(errno));
-  return text;
-}
 
 /// NAME=VALUE, or NAME with the value that it has here.
 void add_variable(const std::string& text, Environment& environment) {
@@ -146,7 +121,7 @@ class Launch {
         std::ranges::find_if(places_, [](const Place& place) { return !place.host.empty(); });
     std::string address = options_.address;
     if (address.empty()) {
-      address = remote == places_.end() ? "127.0.0.1" : address_towards(remote->host);
+      address = remote == places_.end() ? "127.0.0.1" : comm::address_towards(remote->host);
     }
     if (remote != places_.end()) environment_["HEADRACE_ADDRESS"] = address;
     if (!options_.store.empty()) return;
@@ -220,7 +195,7 @@ int run_agent() {
   Share share = share_from_json(read_share());
   // So far it is the launcher's; ours is that of the way there.
   auto& address = share.environment["HEADRACE_ADDRESS"];
-  address = address_towards(address);
+  address = comm::address_towards(address);
   char host[256] = {};
   gethostname(host, sizeof host - 1);
   SignalInbox signals;
@@ -241,7 +216,7 @@ Action setup(CLI::App& flags) {
   flags
       .add_option("-n,--ranks", options->ranks,
                   "Ranks to start; without it, as many as the hosts have slots")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(CLI::Range(1, kMostRanks))
       ->default_str("");
   flags
       .add_option("--hosts", options->hosts,
@@ -255,7 +230,7 @@ Action setup(CLI::App& flags) {
   flags
       .add_option("--grace", options->grace,
                   "Seconds from SIGTERM to SIGKILL for those who are stopped")
-      ->check(CLI::NonNegativeNumber);
+      ->check(seconds_from_zero());
   flags.add_flag("--no-prefix", options->no_prefix, "Leave out the rank before each line");
   flags
       .add_option("--store", options->store,

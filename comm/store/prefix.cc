@@ -1,10 +1,10 @@
-#include "comm/store.h"
+#include "comm/store/host_of.h"
 #include "core/error.h"
 
 namespace headrace::comm {
 namespace {
 
-class PrefixStore final : public Store {
+class PrefixStore final : public ServedStore {
  public:
   PrefixStore(std::shared_ptr<Store> store, std::string prefix)
       : store_(std::move(store)), prefix_(std::move(prefix)) {}
@@ -12,6 +12,7 @@ class PrefixStore final : public Store {
   std::string describe() const override {
     return fmt::format("{} under '{}'", store_->describe(), prefix_);
   }
+  std::string host() const override { return host_of(*store_); }
 
  private:
   void do_set(std::string_view key, std::string_view value) override {

@@ -9,6 +9,7 @@
 #include <hiredis/hiredis.h>
 #include <sys/time.h>
 
+#include "comm/store/host_of.h"
 #include "comm/store/open.h"
 #include "comm/store/socket.h"
 #include "core/error.h"
@@ -39,7 +40,7 @@ std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len
 
 // Keys are Redis keys, values its strings. Redis cannot wait for a string, so waits ask again and
 // again, with pauses.
-class RedisStore final : public Store {
+class RedisStore final : public ServedStore {
  public:
   RedisStore(HostPort endpoint, double timeout)
       : endpoint_(std::move(endpoint)), timeout_(timeout) {
@@ -51,6 +52,7 @@ class RedisStore final : public Store {
   }
 
   std::string describe() const override { return "redis:" + to_string(endpoint_); }
+  std::string host() const override { return endpoint_.host; }
 
  private:
   void do_set(std::string_view key, std::string_view value) override {

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <vector>
 
+#include "comm/store/host_of.h"
 #include "comm/store/open.h"
 #include "comm/store/protocol.h"
 #include "comm/store/server.h"
@@ -21,7 +22,7 @@ constexpr auto kLongestWait = std::chrono::seconds(10);
 
 // Any thread takes a connection that nobody uses, or makes one, so that a wait keeps nobody else
 // waiting. A connection over which something went wrong is not used again.
-class TcpStore final : public Store {
+class TcpStore final : public ServedStore {
  public:
   TcpStore(HostPort endpoint, const StoreOptions& options)
       : endpoint_(std::move(endpoint)), options_(options) {
@@ -36,6 +37,7 @@ class TcpStore final : public Store {
   }
 
   std::string describe() const override { return "tcp:" + to_string(endpoint_); }
+  std::string host() const override { return endpoint_.host; }
 
  private:
   struct Reply {

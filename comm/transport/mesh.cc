@@ -32,10 +32,6 @@ constexpr auto kHelloTime = std::chrono::seconds(5);
 constexpr int kMostStrangers = 128;  // connections beyond those that are expected
 constexpr size_t kMostWarnings = 8;
 
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1";
-}
-
 /// A connection that is being made, from either side.
 struct Talk {
   Descriptor socket;
@@ -76,15 +72,15 @@ class Meeting {
   }
 
   Mesh meet() {
-    const Deadline deadline = deadline_in(options_.timeout);
+    deadline_ = deadline_in(options_.timeout);
     listener_ = listen_at({options_.address, 0});
-    announce(deadline);
+    announce();
     for (int peer = 0; peer < options_.rank; ++peer) {
-      for (int channel = 0; channel < options_.channels; ++channel) call(peer, channel, deadline);
+      for (int channel = 0; channel < options_.channels; ++channel) call(peer, channel);
     }
     while (missing_ > 0) {
-      if (Clock::now() >= deadline) fail_late();
-      step(deadline);
+      if (Clock::now() >= deadline_) fail_late();
+      step();
     }
     return std::move(mesh_);
   }
@@ -114,14 +110,14 @@ class Meeting {
   }
 
   /// Tells the store where this rank is, and learns where all others are.
-  void announce(Deadline deadline) {
+  void announce() {
     const std::string machine = this_machine();
     const std::string me =
         fmt::format("{}:{}:{}", machine, ::getpid(), fmt::join(random_nonce(), ""));
     const std::string owner = store_.set_if_absent(key("owner", options_.rank), me);
     require(owner == me, ErrorCode::kUnavailable,
             "rank {} exists already: process {} has it. Give each process of the job a rank of its "
-            "own",
+            "own; or the store still holds an earlier job: use another folder or prefix",
             options_.rank, owner.substr(0, owner.rfind(':')));
     cpu_set_t cores = usable_cores();
     store_.set(
@@ -130,7 +126,7 @@ class Meeting {
                     machine, options_.host.empty() ? this_host() : options_.host, to_text(cores)));
     std::vector<std::string> hosts;
     for (int rank = 0; rank < options_.size; ++rank) {
-      const auto value = store_.wait(key("address", rank), deadline);
+      const auto value = store_.wait(key("address", rank), deadline_);
       require(value.has_value(), ErrorCode::kTimeout,
               "rank {} of {} has not come within {:g} s; is its process running, with the same "
               "store ({})?",
@@ -138,6 +134,7 @@ class Meeting {
       const std::vector<std::string> words = words_of(*value);
       require(words.size() == 4, ErrorCode::kCorrupt,
               "the store {} has no address of rank {} but '{}'", store_.describe(), rank, *value);
+      if (words[1] != machine) require_way(rank, words[0], words[1], machine);
       addresses_.push_back(words[0]);
       hosts.push_back(words[2]);
       if (rank == options_.rank || words[1] != machine) continue;
@@ -151,20 +148,38 @@ class Meeting {
                                                         : "";
   }
 
-  void call(int peer, int channel, Deadline deadline) {
+  /// What listens on loopback is there for its own machine alone: found now, and not at the
+  /// deadline.
+  void require_way(int peer, const std::string& theirs, const std::string& machine,
+                   const std::string& here) const {
+    const bool far = is_loopback(parse_host_port(theirs).host);
+    if (!far && !is_loopback(listener_.address)) return;
+    const auto name = [](const std::string& text) { return text.substr(0, text.find('/')); };
+    fail(ErrorCode::kUnavailable,
+         "rank {} on {} is reachable only on loopback, and rank {} is on {}: give --interface or "
+         "HEADRACE_ADDRESS, and the job a secret (HEADRACE_SECRET)",
+         far ? peer : options_.rank, name(far ? machine : here), far ? options_.rank : peer,
+         name(far ? here : machine));
+  }
+
+  void call(int peer, int channel) {
     auto& talk = talks_.emplace_back();
-    talk.socket = connect_to(parse_host_port(addresses_[static_cast<size_t>(peer)]), deadline);
+    try {
+      talk.socket = connect_to(parse_host_port(addresses_[static_cast<size_t>(peer)]), deadline_);
+    } catch (const Error& error) {
+      fail(error.code(), "rank {}: {}", peer, error.message());
+    }
     talk.caller = true;
     talk.peer = peer;
     talk.channel = channel;
-    talk.until = deadline;
+    talk.until = deadline_;
     talk.hello = {.membership = membership_,
                   .rank = static_cast<uint32_t>(options_.rank),
                   .target = static_cast<uint32_t>(peer),
                   .channel = static_cast<uint16_t>(channel),
                   .nonce = random_nonce()};
     talk.caller_bytes = encode(talk.hello);
-    send_all(talk.socket, as_text(talk.caller_bytes), deadline, fmt::format("rank {}", peer));
+    send_all(talk.socket, as_text(talk.caller_bytes), deadline_, fmt::format("rank {}", peer));
   }
 
   template <size_t N>
@@ -176,8 +191,8 @@ class Meeting {
   }
 
   /// Waits for something to happen and deals with it.
-  void step(Deadline deadline) {
-    Clock::time_point until = deadline;
+  void step() {
+    Clock::time_point until = deadline_;
     polled_.clear();
     polled_.push_back({.fd = listener_.socket.number(), .events = POLLIN, .revents = 0});
     for (const Talk& talk : talks_) {
@@ -331,7 +346,11 @@ class Meeting {
     }
     reply(talk, as_text(encode(answer)));
     talk.state = Talk::State::kProof;
-    if (answer.refusal == Refusal::kNone) return true;
+    if (answer.refusal == Refusal::kNone) {
+      // Before it says more it may have to call others, one of whom does not answer at once.
+      talk.until = deadline_;
+      return true;
+    }
     refused(fmt::format("it says that it is rank {} of job '{}' with {} ranks", hello->rank,
                         printable(hello->membership.job), hello->membership.size));
     return false;
@@ -391,6 +410,7 @@ class Meeting {
 
   const MeshOptions& options_;
   Store& store_;
+  Deadline deadline_;
   Membership membership_;
   Listener listener_;
   std::vector<std::string> addresses_;

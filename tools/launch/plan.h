@@ -6,6 +6,8 @@
 
 namespace headrace::tools {
 
+inline constexpr int kMostRanks = 1 << 20;  // of a launch
+
 /// A host and how many ranks it takes.
 struct Place {
   std::string host;  // empty: this machine
