@@ -22,18 +22,34 @@ namespace {
 
 using std::chrono::steady_clock;
 
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
-Addresses resolve(const HostPort& endpoint, int flags) {
+/// None where the name is not known now and may be later: a pod starts before its name is known.
+Addresses try_resolve(const HostPort& endpoint, int flags, std::string& reason) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   const int error =
       getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
-  require(error == 0, ErrorCode::kUnavailable, "no address is known for the host '{}': {}",
-          endpoint.host, error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error));
-  return {found, &freeaddrinfo};
+  if (error != 0) {
+    reason = error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error);
+    require(error == EAI_AGAIN || error == EAI_NONAME || error == EAI_NODATA,
+            ErrorCode::kUnavailable, "no address is known for the host '{}': {}", endpoint.host,
+            reason);
+    found = nullptr;
+  }
+  return {found, [](addrinfo* list) {
+            if (list != nullptr) freeaddrinfo(list);
+          }};
+}
+
+Addresses resolve(const HostPort& endpoint, int flags) {
+  std::string reason;
+  Addresses addresses = try_resolve(endpoint, flags, reason);
+  require(addresses != nullptr, ErrorCode::kUnavailable,
+          "no address is known for the host '{}': {}", endpoint.host, reason);
+  return addresses;
 }
 
 std::string numeric(const sockaddr* address, socklen_t length) {
@@ -187,7 +203,8 @@ Descriptor connect_to(const HostPort& endpoint, Deadline deadline, std::string* 
   int error = 0;
   auto pause = std::chrono::milliseconds(5);
   for (;;) {
-    const Addresses addresses = resolve(endpoint, 0);
+    std::string reason;
+    const Addresses addresses = try_resolve(endpoint, 0, reason);
     for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
       Descriptor socket;
       error = try_connect(*one, deadline, socket);
@@ -195,11 +212,15 @@ Descriptor connect_to(const HostPort& endpoint, Deadline deadline, std::string* 
       if (address != nullptr) *address = numeric(one->ai_addr, one->ai_addrlen);
       return socket;
     }
-    const bool may_come = error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT ||
+    const bool known = addresses != nullptr;
+    const bool may_come = !known || error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT ||
                           error == EHOSTUNREACH || error == ENETUNREACH;
     require(may_come, ErrorCode::kUnavailable, "cannot connect to {}: {}", to_string(endpoint),
             std::strerror(error));
-    require(steady_clock::now() + pause < deadline, ErrorCode::kTimeout,
+    const bool time_left = steady_clock::now() + pause < deadline;
+    require(known || time_left, ErrorCode::kTimeout,
+            "no address is known for the host '{}' before the deadline: {}", endpoint.host, reason);
+    require(time_left, ErrorCode::kTimeout,
             "nobody answered at {} before the deadline ({}); is the process that listens there "
             "running, and does a firewall let the port through?",
             to_string(endpoint), std::strerror(error));

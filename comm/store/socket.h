@@ -44,9 +44,9 @@ struct Listener {
 };
 Listener listen_at(const HostPort& endpoint);
 
-/// A connected, non-blocking socket with TCP_NODELAY. As long as nobody listens there it tries
-/// again, until `deadline`: then kTimeout, with the last reason. `address` becomes the numeric
-/// address.
+/// A connected, non-blocking socket with TCP_NODELAY. As long as nobody listens there, or the name is
+/// not known, it tries again, until `deadline`: then kTimeout, with the last reason. `address`
+/// becomes the numeric address.
 Descriptor connect_to(const HostPort& endpoint, Deadline deadline, std::string* address = nullptr);
 
 /// All of `bytes`, before `deadline` (kTimeout); kUnavailable if the peer is gone. `who` is the

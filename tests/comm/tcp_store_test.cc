@@ -1,5 +1,6 @@
 // The TCP store among strangers, enemies and the unlucky. What it shares with the others is in
 // store_test.cc.
+#include <cmath>
 #include <random>
 #include <thread>
 
@@ -294,8 +295,13 @@ TEST(StoreNames, MistakesAreExplained) {
   expect_error(ErrorCode::kInvalidArgument, "is no port", [] { open_store("tcp:host:70000"); });
   expect_error(ErrorCode::kInvalidArgument, "names no host", [] { open_store("tcp::80"); });
   expect_error(ErrorCode::kInvalidArgument, "brackets", [] { open_store("tcp:fe80::1:80"); });
-  expect_error(ErrorCode::kUnavailable, "no address is known",
+  // A pod's name is known later than it starts.
+  expect_error(ErrorCode::kTimeout, "no address is known for the host 'no-such-host.invalid' before",
                [] { open_store("tcp:no-such-host.invalid:80", {.timeout = 1}); });
+  for (const double timeout : {0.0, 1e10, std::nan("")}) {
+    expect_error(ErrorCode::kInvalidArgument, "ten years",
+                 [&] { open_store("file:/nowhere", {.timeout = timeout}); });
+  }
   EXPECT_EQ(parse_host_port("[fe80::1]:80").host, "fe80::1");
   EXPECT_EQ(parse_host_port("host", 6379).port, 6379);
   EXPECT_EQ(to_string(parse_host_port("[::1]:8")), "[::1]:8");
