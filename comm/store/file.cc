@@ -65,7 +65,8 @@ class FileStore final : public Store {
       : folder_(std::move(folder)), timeout_(timeout) {
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
-    require(std::filesystem::is_directory(folder_, error), ErrorCode::kIo,
+    std::error_code not_there;  // says less: `error` is why
+    require(std::filesystem::is_directory(folder_, not_there), ErrorCode::kIo,
             "the store needs a folder '{}' that all ranks can write to, and cannot make it: {}",
             folder_.string(), error.message());
     unique_ = encode_bytes(random_nonce());

@@ -92,6 +92,10 @@ TEST(FileStores, TheFolderGoes) {
 
 TEST(FileStores, NoFolder) {
   expect_error(ErrorCode::kIo, "needs a folder", [] { open_file_store("/dev/null/store"); });
+  // The reason is why it cannot be made, and not that it is not there.
+  const testing::TempFolder folder;
+  std::filesystem::create_symlink(folder / "nowhere", folder / "store");
+  expect_error(ErrorCode::kIo, "File exists", [&] { open_file_store(folder / "store"); });
 }
 
 // Nothing but the values and the lock stays in the folder.
