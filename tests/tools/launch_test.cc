@@ -157,6 +157,16 @@ TEST_F(Launches, NothingIsLeft) {
   expect_none_left(4);
 }
 
+// A shell that becomes the launcher by exec leaves it its children.
+TEST_F(Launches, WhatWasThereBeforeIsSpared) {
+  const auto result = launch(
+      {"-n", "1"}, fmt::format("sh -c 'sleep 1000 & echo $! >other; exec {} launch -n 1 -- true'; "
+                               "kill -0 $(cat other) && echo spared",
+                               testing::headrace_command()));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(lines(result.out), UnorderedElementsAre("[0] spared"));
+}
+
 TEST_F(Launches, RanksDieWithTheLauncher) {
   Process launcher(arguments({"-n", "2"}, "echo $$ >pid.$HEADRACE_RANK; exec sleep 1000"),
                    folder_.path());
@@ -329,6 +339,14 @@ TEST_F(Launches, Mistakes) {
   expect({"launch", "--", "true"}, 2, "how many ranks?");
   expect({"launch", "-n", "0", "--", "true"}, 2, "--ranks");
   expect({"launch", "-n", "3", "--hosts", "a:2", "--", "true"}, 2, "the hosts have 2 slots");
+  expect({"launch", "-n", "3", "--hosts", "localhost:2147483647,localhost:5", "--grace", "1e10", "--",
+          "true"},
+         2, "ten years");
+  expect({"tune", "--timeout", "1e10"}, 2, "ten years");
+  expect({"run", "net.pbtxt", "--comm-timeout", "1e10"}, 2, "ten years");
+  expect({"launch", "-n", "1", "--grace", "nan", "--", "true"}, 2, "ten years");
+  expect({"launch", "--hosts", "localhost:2147483647,localhost:5", "--", "true"}, 2,
+         "2147483652 slots");
   expect({"launch", "--hosts", "a:x", "--", "true"}, 2, "number of slots");
   expect({"launch", "--hosts", "a,,b", "--", "true"}, 2, "a host has no name");
   expect({"launch", "--hosts", "-oProxyCommand=x", "--", "true"}, 2, "a host has no name");
@@ -348,6 +366,9 @@ TEST(LaunchPlans, Hosts) {
   const auto filled = tools::fill(places, 3);
   ASSERT_EQ(filled.size(), 2u);
   EXPECT_EQ(filled[1].slots, 2);
+  const auto huge = tools::fill(tools::parse_hosts("a:2147483647,b:5"), 2);
+  ASSERT_EQ(huge.size(), 1u);
+  EXPECT_EQ(huge[0].slots, 2);
 }
 
 TEST(LaunchPlans, SharesSurviveTheWire) {

@@ -47,8 +47,12 @@ std::vector<Place> parse_hosts(const std::string& text) {
 }
 
 std::vector<Place> fill(std::vector<Place> places, int ranks) {
-  int slots = 0;
+  int64_t slots = 0;
   for (const Place& place : places) slots += place.slots;
+  if (ranks == 0 && slots > kMostRanks) {
+    throw CLI::ValidationError(
+        fmt::format("--hosts: {} slots; a launch has at most {} ranks", slots, kMostRanks));
+  }
   if (ranks == 0) return places;
   if (ranks > slots) {
     throw CLI::ValidationError(fmt::format(

@@ -34,6 +34,13 @@ sigset_t watched_signals() {
 // Ranks tell each other why they fail, in less than a tenth of this.
 constexpr auto kHeadStart = std::chrono::milliseconds(500);
 
+std::vector<pid_t> children() {
+  std::ifstream file(fmt::format("/proc/self/task/{}/children", gettid()));
+  std::vector<pid_t> all;
+  for (pid_t child = 0; file >> child;) all.push_back(child);
+  return all;
+}
+
 bool asks_to_stop(int number) { return number != SIGUSR1 && number != SIGUSR2; }
 
 }  // namespace
@@ -73,7 +80,7 @@ struct Supervisor::Running {
 };
 
 Supervisor::Supervisor(SignalInbox& signals, const Options& options)
-    : signals_(signals), options_(options) {}
+    : signals_(signals), options_(options), inherited_(children()) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -243,9 +250,10 @@ bool Supervisor::look_at_all() {
 // What left its process group and lost its parent is our child now.
 void Supervisor::kill_orphans() {
   for (;;) {
-    std::ifstream file(fmt::format("/proc/self/task/{}/children", gettid()));
     bool any = false;
-    for (pid_t child = 0; file >> child;) {
+    for (const pid_t child : children()) {
+      // Nobody waits for these, so that their numbers stay theirs.
+      if (std::ranges::find(inherited_, child) != inherited_.end()) continue;
       any = true;
       kill(child, SIGKILL);
       waitpid(child, nullptr, 0);

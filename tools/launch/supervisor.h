@@ -67,6 +67,7 @@ class Supervisor {
 
   SignalInbox& signals_;
   Options options_;
+  std::vector<pid_t> inherited_;  // children from before an exec(), which are others' business
   std::vector<std::unique_ptr<Running>> running_;
   std::string owner_input_;
   bool owner_gone_ = false;
