@@ -101,8 +101,8 @@ uint64_t CommonWorld::ticket_of(const CollectivePlace& place) {
 void CommonWorld::start(Collective collective, const CollectivePlace* place, Completion done) {
   if (place != nullptr) {
     collective.ticket = ticket_of(*place);
-    // What was chosen is for the operator's collective, not for the barrier in its place where nobody
-    // reads the result.
+    // What was chosen is for the operator's collective, not for the barrier in its place where
+    // nobody reads the result.
     if (!place->choice.algorithm.empty() && collective.kind != Kind::kBarrier) {
       collective.algorithm = algorithm_named(place->choice.algorithm);
       collective.segment = place->choice.segment;

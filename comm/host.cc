@@ -61,7 +61,8 @@ std::string address_towards(const std::string& host) {
               getsockname(socket.number(), reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
               getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text.data(), text.size(),
                           nullptr, 0, NI_NUMERICHOST) == 0,
-          ErrorCode::kUnavailable, "there is no way from here to '{}': {}; say how this machine is "
+          ErrorCode::kUnavailable,
+          "there is no way from here to '{}': {}; say how this machine is "
           "reached (--address of headrace launch, else --interface)",
           host, std::strerror(errno));
   return text.data();

@@ -7,7 +7,8 @@
 namespace headrace::comm {
 
 /// Connects ranks that are threads of this process. The store, which is this world's
-/// alone, says which of them belong together. Throws kTimeout when a rank does not find rank 0 in time.
+/// alone, says which of them belong together. Throws kTimeout when a rank does not find rank 0 in
+/// time.
 std::shared_ptr<Group> meet_in_process(const JoinOptions& options, const GroupOptions& group,
                                        Store& store);
 

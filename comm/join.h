@@ -13,7 +13,8 @@ namespace headrace::comm {
 
 /// How the ranks of a group are to be connected.
 struct JoinOptions {
-  /// The same on all ranks, and not that of another group over the same store and in the same epoch.
+  /// The same on all ranks, and not that of another group over the same store and in the same
+  /// epoch.
   std::string name = "world";
   int rank = 0;
   int size = 1;

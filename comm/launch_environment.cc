@@ -116,8 +116,8 @@ class Detector {
     return claims;
   }
 
-  /// Whom we believe. srun --mpi=pmi2 sets MPICH's variables for each task; its own say the same and
-  /// more.
+  /// Whom we believe. srun --mpi=pmi2 sets MPICH's variables for each task; its own say the same
+  /// and more.
   const Claim& best(const std::vector<Claim>& claims) const {
     const Claim& first = claims.front();
     if (!is(*first.launcher, "MPICH") && !is(*first.launcher, "PALS")) return first;

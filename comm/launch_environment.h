@@ -61,8 +61,8 @@ struct LaunchEnvironment {
 /// the first that answers: RANK and WORLD_SIZE (torchrun, PyTorchJob); Open MPI; MVAPICH2; PALS;
 /// MPICH and Intel MPI; Flux; Slurm, if this is one of several tasks of a step without a terminal;
 /// Horovod; a Kubernetes Indexed Job. The inner launcher comes before the one that it runs in: a
-/// torchrun in a Slurm task has the task's variables too. Where Slurm says the same as PALS or MPICH
-/// it is believed (srun --mpi=pmi2 sets both).
+/// torchrun in a Slurm task has the task's variables too. Where Slurm says the same as PALS or
+/// MPICH it is believed (srun --mpi=pmi2 sets both).
 ///
 /// Where nobody names a store: MASTER_ADDR and MASTER_PORT (one port higher under torchrun, whose
 /// agent listens there itself); the first host of a Slurm step; loopback, with a port made from the

@@ -33,7 +33,9 @@ const RegisterOperator create_schema(
              "what the ranks are connected by: tcp, shm (memory of one host), inproc (threads of "
              "one process), or auto: shm where the launcher says that all are on one host, else "
              "tcp; flags of the command line go before this, interface and timeout_ms")
-        .arg("interface", "", "network interface, or address, at which this rank is reached; empty: HEADRACE_ADDRESS, "
+        .arg("interface", "",
+             "network interface, or address, at which this rank is reached; empty: "
+             "HEADRACE_ADDRESS, "
              "else the one on the way to the store's host where the job has a secret, else "
              "loopback")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})

@@ -213,8 +213,8 @@ Descriptor connect_to(const HostPort& endpoint, Deadline deadline, std::string* 
       return socket;
     }
     const bool known = addresses != nullptr;
-    const bool may_come = !known || error == ECONNREFUSED || error == ECONNRESET || error == ETIMEDOUT ||
-                          error == EHOSTUNREACH || error == ENETUNREACH;
+    const bool may_come = !known || error == ECONNREFUSED || error == ECONNRESET ||
+                          error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
     require(may_come, ErrorCode::kUnavailable, "cannot connect to {}: {}", to_string(endpoint),
             std::strerror(error));
     const bool time_left = steady_clock::now() + pause < deadline;

@@ -44,8 +44,8 @@ struct Listener {
 };
 Listener listen_at(const HostPort& endpoint);
 
-/// A connected, non-blocking socket with TCP_NODELAY. As long as nobody listens there, or the name is
-/// not known, it tries again, until `deadline`: then kTimeout, with the last reason. `address`
+/// A connected, non-blocking socket with TCP_NODELAY. As long as nobody listens there, or the name
+/// is not known, it tries again, until `deadline`: then kTimeout, with the last reason. `address`
 /// becomes the numeric address.
 Descriptor connect_to(const HostPort& endpoint, Deadline deadline, std::string* address = nullptr);
 

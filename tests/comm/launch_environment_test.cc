@@ -259,8 +259,9 @@ TEST(LaunchEnvironments, AFullPairOrFlagsNeedNobodyElse) {
 TEST(LaunchEnvironments, RankAloneIsACommonName) {
   expect_ranks(detect({{"RANK", "admin"}}), 0, 1, 0, 1);
   expect_ranks(detect({{"WORLD_SIZE", "big"}}), 0, 1, 0, 1);
-  expect_error(ErrorCode::kInvalidArgument, "RANK is 'admin'",
-               [] { detect({{"RANK", "admin"}, {"WORLD_SIZE", "2"}}); });
+  expect_error(ErrorCode::kInvalidArgument, "RANK is 'admin'", [] {
+    detect({{"RANK", "admin"}, {"WORLD_SIZE", "2"}});
+  });
 }
 
 TEST(LaunchEnvironments, Others) {
@@ -291,8 +292,9 @@ TEST(LaunchEnvironments, Contradictions) {
     detect(join({kOpenMpi, {{"RANK", "0"}, {"WORLD_SIZE", "2"}}}));
   });
   // As many ranks, numbered differently.
-  expect_error(ErrorCode::kInvalidArgument, "HOROVOD_RANK=3",
-               [] { detect(join({kOpenMpi, kHorovod})); });
+  expect_error(ErrorCode::kInvalidArgument, "HOROVOD_RANK=3", [] {
+    detect(join({kOpenMpi, kHorovod}));
+  });
 }
 
 TEST(LaunchEnvironments, BadValues) {

@@ -39,8 +39,8 @@ TEST(Mesh, LoopbackOnAnotherMachineIsOutOfReach) {
   // Nor would rank 0 reach this one, if it is there.
   const auto second = make_memory_store();
   second->set("mesh/address/0", "192.0.2.1:9 other/boot other 0");
-  const std::string text = expect_error(ErrorCode::kUnavailable,
-                                        [&] { connect_mesh(member(1, 60), *second); });
+  const std::string text =
+      expect_error(ErrorCode::kUnavailable, [&] { connect_mesh(member(1, 60), *second); });
   EXPECT_NE(text.find("rank 1 on "), text.npos) << text;
   EXPECT_NE(text.find("rank 0 is on other"), text.npos) << text;
 }
@@ -144,9 +144,7 @@ class StoreOn final : public ServedStore {
   std::optional<std::string> do_try_get(std::string_view key) override {
     return inner_->try_get(key);
   }
-  int64_t do_add(std::string_view key, int64_t amount) override {
-    return inner_->add(key, amount);
-  }
+  int64_t do_add(std::string_view key, int64_t amount) override { return inner_->add(key, amount); }
   std::string do_set_if_absent(std::string_view key, std::string_view value) override {
     return inner_->set_if_absent(key, value);
   }

@@ -296,7 +296,8 @@ TEST(StoreNames, MistakesAreExplained) {
   expect_error(ErrorCode::kInvalidArgument, "names no host", [] { open_store("tcp::80"); });
   expect_error(ErrorCode::kInvalidArgument, "brackets", [] { open_store("tcp:fe80::1:80"); });
   // A pod's name is known later than it starts.
-  expect_error(ErrorCode::kTimeout, "no address is known for the host 'no-such-host.invalid' before",
+  expect_error(ErrorCode::kTimeout,
+               "no address is known for the host 'no-such-host.invalid' before",
                [] { open_store("tcp:no-such-host.invalid:80", {.timeout = 1}); });
   for (const double timeout : {0.0, 1e10, std::nan("")}) {
     expect_error(ErrorCode::kInvalidArgument, "ten years",

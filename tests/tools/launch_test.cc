@@ -339,8 +339,8 @@ TEST_F(Launches, Mistakes) {
   expect({"launch", "--", "true"}, 2, "how many ranks?");
   expect({"launch", "-n", "0", "--", "true"}, 2, "--ranks");
   expect({"launch", "-n", "3", "--hosts", "a:2", "--", "true"}, 2, "the hosts have 2 slots");
-  expect({"launch", "-n", "3", "--hosts", "localhost:2147483647,localhost:5", "--grace", "1e10", "--",
-          "true"},
+  expect({"launch", "-n", "3", "--hosts", "localhost:2147483647,localhost:5", "--grace", "1e10",
+          "--", "true"},
          2, "ten years");
   expect({"tune", "--timeout", "1e10"}, 2, "ten years");
   expect({"run", "net.pbtxt", "--comm-timeout", "1e10"}, 2, "ten years");
