@@ -1,6 +1,7 @@
 // headrace launch with real processes: what ranks are told, how they end together, that none is
 // left.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -40,10 +41,16 @@ double seconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
 }
 
+// All of a file of /proc, whose process may end meanwhile.
+std::string read_proc(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
 // True for a process that runs; a zombie that init has not fetched yet does not.
 bool is_alive(pid_t id) {
-  std::ifstream file(fmt::format("/proc/{}/stat", id));
-  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = read_proc(fmt::format("/proc/{}/stat", id));
   const size_t end = text.rfind(')');
   return end != text.npos && text.at(end + 2) != 'Z';
 }
@@ -301,8 +308,7 @@ TEST_F(Launches, SecretsAreInNoCommandLine) {
   secret.pop_back();
   ASSERT_EQ(secret.size(), 64u);
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    const std::string line = read_proc(entry.path() / "cmdline");
     EXPECT_EQ(line.find(secret), line.npos) << entry.path();
   }
   launcher.send(SIGTERM);
