@@ -57,6 +57,7 @@ void TrainJob::set_up() {
   name_ = flags_.nets.name();
   find_checkpoint();
 
+  check_inputs();
   const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
   check_unroll(micro_batches, (data.train->size() + flags_.nets.batch() - 1) / flags_.nets.batch());
   const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
@@ -86,8 +87,7 @@ void TrainJob::set_up() {
     options.session.run.trace = &timeline_.emplace(*pool_).recorder();
     options.before_run = [this](Session& session) { timeline_->will_run(session); };
   }
-  training_ = std::make_unique<Training>(nets, *data_, *pool_, std::move(options));
-  if (!goes_on_ && leads()) save_nets(nets);
+  training_ = std::make_unique<Training>(std::move(nets), *data_, *pool_, std::move(options));
 }
 
 void TrainJob::check_unroll(int micro_batches, int64_t iterations_per_epoch) const {
@@ -221,6 +221,26 @@ void TrainJob::save_nets(const TrainingNets& nets) {
     save_net(nets.train, train_net);
     std::filesystem::remove(train_plan);
   }
+// Nets of somebody's own may lie where the job would write or remove its own.
+void TrainJob::check_inputs() const {
+  std::vector<const char*> suffixes = {"_trained_init_net.pb", "_trained_predict_net.pbtxt"};
+  if (writes_nets()) {
+    for (const char* suffix :
+         {"_init_net.pbtxt", "_train_net.pbtxt", "_train_plan.pbtxt", "_predict_net.pbtxt"}) {
+      suffixes.push_back(suffix);
+    }
+  }
+  for (const auto& input : flags_.nets.files()) {
+    for (const char* suffix : suffixes) {
+      std::error_code none;  // neither is there
+      require(!std::filesystem::equivalent(input, file(suffix), none), ErrorCode::kInvalidArgument,
+              "this job reads the net '{}' and would replace it by its own: give another folder "
+              "with --output",
+              input.native());
+    }
+  }
+}
+
   save_net(nets.predict, file("_predict_net.pbtxt"));
 }
 
@@ -254,6 +274,7 @@ void TrainJob::begin() {
 
 std::optional<TrainReport> TrainJob::run() {
   try {
+  if (writes_nets() && leads()) save_nets(training_->nets());
     set_up();
     begin();
     if (train()) return finish();
@@ -437,7 +458,7 @@ TrainReport TrainJob::finish() {
   report.seconds = seconds();
   if (!leads()) return report;
   save_net(init, report.weights);
-  save_net(training_->predict_net(), report.predict_net);
+  save_net(training_->nets().predict, report.predict_net);
   for (const std::string& line : netron_problems(init, FileFormat::kBinary, NetRole::kInit)) {
     spdlog::warn("{}: {}", report.weights.native(), line);
   }

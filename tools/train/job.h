@@ -75,6 +75,8 @@ class TrainJob {
   bool is_ours(const Checkpoint& checkpoint) const;
   void tell_how_it_begins();
   void save_nets(const TrainingNets& nets);
+  bool writes_nets() const { return !goes_on_ || flags_.allow_changes; }
+  void check_inputs() const;
   void begin();
   bool train();
   void give_up(const Error& error);

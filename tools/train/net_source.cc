@@ -155,9 +155,10 @@ void NetSource::cut_into_micro_batches(TrainingNets& nets) const {
 
 TrainingNets NetSource::read() {
   TrainingNets nets = read_training();
-  nets.init = load_net(required_file(init_file_, train_file_, "_init_net", "--init"));
-  nets.predict =
-      load_net(required_file(predict_file_, train_file_, "_predict_net", "--predict-net"));
+  files_ = {train_file_, required_file(init_file_, train_file_, "_init_net", "--init"),
+            required_file(predict_file_, train_file_, "_predict_net", "--predict-net")};
+  nets.init = load_net(files_[1]);
+  nets.predict = load_net(files_[2]);
   const int64_t batch = read_roles(nets.train).batch_size;
   const bool given = flags_->get_option("--batch")->count() > 0;
   if (!given && batch == 0) throw CLI::RequiredError("--batch");

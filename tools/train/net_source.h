@@ -25,6 +25,9 @@ class NetSource {
   /// together or do not fit the data.
   TrainingNets make(const DataSet& data);
 
+  /// The files that make() has read nets from; none for a model.
+  const std::vector<std::filesystem::path>& files() const { return files_; }
+
   /// What the files of the job are called: NAME_train_net.pbtxt and so on.
   std::string name() const;
   /// Samples per iteration, after make().
@@ -44,6 +47,7 @@ class NetSource {
   std::string train_file_;
   std::string init_file_;
   std::string predict_file_;
+  std::vector<std::filesystem::path> files_;
   CLI::App* flags_ = nullptr;
   std::vector<CLI::Option*> recipe_options_;
 };

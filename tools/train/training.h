@@ -94,7 +94,7 @@ class Training {
   /// Everything the prediction net reads (averaged parameters where the net keeps them) as an init
   /// net of given tensors.
   NetDef trained_init_net();
-  const NetDef& predict_net() const { return nets_.predict; }
+  const TrainingNets& nets() const { return nets_; }
 
   /// Adds time that has passed in training to state().seconds.
   void spend(double seconds) { state_.seconds += seconds; }

@@ -1,0 +1,101 @@
+// What is wrong with a training job is said before it trains, and costs nobody anything: neither
+// files of their own nor an epoch.
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/temp_folder.h"
+#include "tests/tools/process.h"
+#include "tests/tools/small_data.h"
+#include "tests/tools/train_results.h"
+
+namespace headrace {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::headrace;
+using testing::lines_of;
+using ::testing::Not;
+using testing::ProcessResult;
+using testing::read_file;
+using testing::write_file;
+
+/// Two iterations per epoch.
+class TrainMistakes : public ::testing::Test {
+ protected:
+  TrainMistakes() { testing::write_small_data(folder_ / "data", 32, 10); }
+
+  using Flags = std::vector<std::string>;
+  ProcessResult run(const Flags& which, const Flags& more) const {
+    Flags args = {"train"};
+    args.insert(args.end(), which.begin(), which.end());
+    args.insert(args.end(), {"--data", "fashion-mnist:data", "--threads", "1"});
+    args.insert(args.end(), more.begin(), more.end());
+    return headrace(args, folder_.path());
+  }
+  /// The job in the folder `out`.
+  ProcessResult train(const Flags& more = {}) const {
+    const bool has_epochs = std::ranges::find(more, "--epochs") != more.end();
+    Flags flags = {"resnet8", "-o", "out"};
+    if (!has_epochs) flags.insert(flags.end(), {"--epochs", "1"});
+    if (std::ranges::find(more, "--batch") == more.end()) {
+      flags.insert(flags.end(), {"--batch", "16"});
+    }
+    return run(flags, more);
+  }
+  void emit(const std::string& folder) const {
+    const ProcessResult made = headrace(
+        {"emit", "resnet8", "--batch", "16", "--channels", "1", "--image", "28", "-o", folder},
+        folder_.path());
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+  }
+  /// A job that names `own/resnet8_train_net.pbtxt`.
+  ProcessResult train_own(const Flags& more) const {
+    return run({"--net", "own/resnet8_train_net.pbtxt", "--epochs", "1"}, more);
+  }
+  bool exists(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
+
+  testing::TempFolder folder_;
+};
+
+TEST_F(TrainMistakes, NetsThatAJobReadsAreNotReplacedByItsOwn) {
+  emit("own");
+  write_file(folder_ / "own/resnet8_train_plan.pbtxt", "name: \"mine\"");
+  const auto nets = [&] {
+    std::string all;
+    for (const char* file : {"init_net", "train_net", "train_plan", "predict_net"}) {
+      all += read_file(folder_ / "own" / ("resnet8_" + std::string(file) + ".pbtxt"));
+    }
+    return all;
+  };
+  const std::string before = nets();
+  std::filesystem::create_directory_symlink("own", folder_ / "link");
+  for (const Flags& flags : {Flags{"-o", "own"},
+                             {"-o", "own", "--accumulate", "2"},
+                             {"-o", "link"},
+                             {"-o", "own", "--overwrite"}}) {
+    const ProcessResult result = train_own(flags);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("this job reads the net 'own/resnet8_"));
+    EXPECT_THAT(result.err, HasSubstr("give another folder with --output"));
+    EXPECT_EQ(nets(), before);
+    EXPECT_FALSE(exists("own/checkpoint.safetensors"));
+  }
+}
+
+TEST_F(TrainMistakes, NetsOfAnotherFolderTrainGoOnAndStay) {
+  emit("own");
+  const std::string before = read_file(folder_ / "own/resnet8_train_net.pbtxt");
+  for (const Flags& flags : {Flags{"-o", "other"}, {"-o", "other", "--resume"}}) {
+    const ProcessResult result = train_own(flags);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  }
+  EXPECT_EQ(read_file(folder_ / "own/resnet8_train_net.pbtxt"), before);
+}
+
+}  // namespace
+}  // namespace headrace
