@@ -97,5 +97,24 @@ TEST_F(TrainMistakes, NetsOfAnotherFolderTrainGoOnAndStay) {
   EXPECT_EQ(read_file(folder_ / "own/resnet8_train_net.pbtxt"), before);
 }
 
+TEST_F(TrainMistakes, APredictionThatIsNoneIsSaidBeforeTraining) {
+  ProcessResult result = train({"--prediction-blob", "softmaxx"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("'softmaxx'"));
+  result = train({"--prediction-blob", "conv1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("'conv1' of the prediction net is float32"));
+  EXPECT_FALSE(exists("out/log.jsonl"));
+
+  emit("own");
+  write_file(folder_ / "own/predict.pbtxt",
+             "op { type: \"Sum\" input: \"data\" input: \"mine\" output: \"softmax\" } "
+             "external_input: \"data\" external_input: \"mine\" external_output: \"softmax\"");
+  result = train_own({"-o", "out", "--predict-net", "own/predict.pbtxt"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("the prediction net reads 'mine', which the init net"));
+  EXPECT_FALSE(exists("out/log.jsonl"));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -43,6 +43,11 @@ double fraction(double part, int64_t whole) {
   return whole > 0 ? part / static_cast<double>(whole) : 0;
 }
 
+/// [n, classes], perhaps with axes of 1 behind.
+bool are_scores(const Shape& shape, int64_t n) {
+  return shape.rank() >= 2 && shape[0] == n && shape.numel() == shape[0] * shape[1];
+}
+
 SessionOptions readable(SessionOptions options, const std::string& blob) {
   options.compile.readable.names.push_back(blob);
   return options;
@@ -74,8 +79,7 @@ double Evaluation::loss() const { return fraction(loss_sum, samples); }
 
 void count_predictions(const Tensor& scores, const Tensor& labels, Evaluation& sums) {
   const Shape& shape = scores.shape();
-  require(shape.rank() >= 2 && shape[0] == labels.numel() && shape.numel() == shape[0] * shape[1],
-          ErrorCode::kShapeMismatch,
+  require(are_scores(shape, labels.numel()), ErrorCode::kShapeMismatch,
           "predictions have the shape {}; expected {} rows, one per image, and a column per class",
           shape.to_string(), labels.numel());
   const auto classes = static_cast<size_t>(shape[1]);
@@ -101,6 +105,20 @@ Evaluator::Evaluator(const NetDef& net, Blobs blobs, Workspace& workspace, Threa
       workspace_(workspace),
       batches_(std::move(batches)),
       session_(net, workspace, pool, readable(options, blobs_.prediction)) {}
+
+void Evaluator::check() {
+  const Tensor& images = batches_->take(0, true).images;
+  workspace_.feed(blobs_.data, images);
+  const Plan& plan = session_.plan();
+  const auto value = static_cast<size_t>(plan.graph.slots.at(blobs_.prediction).last);
+  const TensorDesc& desc = plan.descs[value];
+  if (desc.dtype == DType::kUndefined) return;  // known when it runs
+  require(desc.dtype == DType::kFloat32 && are_scores(desc.shape, images.shape()[0]),
+          ErrorCode::kShapeMismatch,
+          "'{}' of the prediction net is {} for {} images; scores are float32, a row per image and "
+          "a column per class",
+          blobs_.prediction, desc.to_string(), images.shape()[0]);
+}
 
 std::optional<Evaluation> Evaluator::run(const Stop& stop) {
   const auto start = std::chrono::steady_clock::now();

@@ -45,6 +45,10 @@ class Evaluator {
   Evaluator(const NetDef& net, Blobs blobs, Workspace& workspace, ThreadPool& pool,
             const SessionOptions& options, std::shared_ptr<EvaluationBatches> batches);
 
+  /// Finds out before anything is run whether the net can be: its inputs are there, the blob
+  /// asked for is one of its own and can be scores. Throws what compiling does; kShapeMismatch.
+  void check();
+
   /// Asked before each batch; true ends the evaluation, which then returns nothing.
   using Stop = std::function<bool()>;
   std::optional<Evaluation> run(const Stop& stop = [] { return false; });

@@ -93,6 +93,19 @@ std::vector<std::string> differences(const TrainingSetup& before, const Training
   return lines;
 }
 
+int64_t count_iterations(double epochs, const TrainingData& data) {
+  const double count = std::ceil(epochs * static_cast<double>(data.samples) /
+                                 static_cast<double>(data.order.cut.samples()));
+  constexpr double kMost = int64_t{1} << 53;  // beyond it a double does not count
+  require(count <= kMost, ErrorCode::kInvalidArgument,
+          "{} epochs are {} iterations, and more than {} cannot be counted", epochs, count, kMost);
+  return static_cast<int64_t>(count);
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 }  // namespace
 
 TrainingData::TrainingData(const DataSet& data, const TrainingOrder& order, int test_batch,
@@ -109,9 +122,7 @@ Training::Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, Trai
       options_(std::move(options)),
       roles_(read_roles(nets_.train)),
       measured_(measured_blobs(options_.blobs, roles_)),
-      iterations_(
-          static_cast<int64_t>(std::ceil(options_.epochs * static_cast<double>(data.samples) /
-                                         static_cast<double>(data.order.cut.samples())))),
+      iterations_(count_iterations(options_.epochs, data)),
       pool_(pool),
       session_(nets_.train, workspace_, pool, training_session(options_, measured_)),
       evaluator_(nets_.predict, {options_.blobs.data, options_.blobs.prediction}, prediction_, pool,
@@ -189,6 +200,7 @@ TrainingSetup Training::make_setup() {
 
 void Training::start() {
   run_once(nets_.init, workspace_, pool_, data_.order.seed);
+  check_prediction();
   state_.setup = make_setup();
 }
 
@@ -210,6 +222,7 @@ void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
   }
   require(problems.empty(), ErrorCode::kCorrupt, "the checkpoint is not one of this net:\n  {}",
           fmt::join(problems, "\n  "));
+  check_prediction();
 
   state_ = checkpoint.state;
   if (options_.world != nullptr) {
@@ -275,7 +288,8 @@ void Training::share_with_prediction() {
     if (name == options_.blobs.data) continue;
     const auto average = averages.find(name);
     std::string source = average == averages.end() ? name : average->second;
-    if (statistics_ && std::ranges::find(roles_.statistics, name) != roles_.statistics.end()) {
+    const Slot* mean = statistics_ ? workspace_.find(name + "_mean") : nullptr;
+    if (mean != nullptr && !mean->blob.empty() && contains(roles_.statistics, name)) {
       source = name + "_mean";
     }
     const Slot* slot = workspace_.find(source);
@@ -284,6 +298,11 @@ void Training::share_with_prediction() {
             nets_.init.name());
     prediction_.feed(name, slot->blob);
   }
+}
+
+void Training::check_prediction() {
+  share_with_prediction();
+  evaluator_.check();
 }
 
 void Training::average_statistics() {

@@ -61,7 +61,7 @@ class Training {
   /// Keeps references to `data` and `pool`.
   Training(TrainingNets nets, TrainingData& data, ThreadPool& pool, TrainingOptions options);
 
-  /// Runs the init net.
+  /// Runs the init net, and checks that the prediction net can be run with what it makes.
   void start();
   /// Goes on where the checkpoint was made. Throws kState listing what differs in the setup, unless
   /// changes are allowed (then the result is as good, but not bit for bit the same); kCorrupt if
@@ -113,6 +113,8 @@ class Training {
   std::vector<std::string> state_names() const;
   void share_with_prediction();
   void average_statistics();
+  /// Evaluation has to be possible: an epoch that nobody can evaluate is lost.
+  void check_prediction();
   int64_t epochs_due() const;
 
   TrainingNets nets_;
