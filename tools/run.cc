@@ -1,5 +1,4 @@
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "tools/nets/loaded_net.h"
 #include "tools/nets/net_flags.h"
 #include "tools/nets/world_flags.h"
+#include "tools/output_file.h"
 #include "tools/timeline.h"
 
 namespace headrace::tools {
@@ -71,13 +71,6 @@ class Recording {
   NamedValue target_;
   std::vector<Tensor> values_;
 };
-
-/// A long run should not end with a folder that is not there.
-void check_folder(const std::string& file, const std::string& flag) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  require(std::filesystem::is_directory(folder), ErrorCode::kNotFound,
-          "{}: cannot write '{}', because there is no folder '{}'", flag, file, folder.native());
-}
 
 /// What the net alone can give is asked of it; what it does not know must be in the workspace.
 void ask_for(const std::string& blob, const LoadedNet& net, const Workspace& workspace,

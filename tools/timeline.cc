@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "tools/output_file.h"
 #include "tools/text/units.h"
 
 namespace headrace::tools {
@@ -40,12 +41,6 @@ CommunicationTime Timeline::write(const std::filesystem::path& path,
         100 * time.hidden_share(), duration_text(time.exposed / runs), 100 * time.exposed_share());
   }
   return time;
-}
-
-std::filesystem::path file_of_rank(const std::filesystem::path& file, int rank) {
-  if (rank == 0) return file;
-  return file.parent_path() /
-         fmt::format("{}-rank{}{}", file.stem().string(), rank, file.extension().string());
 }
 
 }  // namespace headrace::tools

@@ -26,6 +26,9 @@ class Timeline {
   /// Times of the operators; asks for `separate_stamps`.
   Profile profile() const { return profile_of(recorder_, plans_); }
 
+  /// Nothing has run: there is nothing to write.
+  bool empty() const { return plans_.empty(); }
+
   /// Writes the last runs and says on stderr what is in the file, and what communication cost in
   /// them. Of several ranks each writes a file of its own, as file_of_rank() says.
   CommunicationTime write(const std::filesystem::path& path,
@@ -35,8 +38,5 @@ class Timeline {
   TraceRecorder recorder_;
   std::vector<std::shared_ptr<const Plan>> plans_;  // one per run
 };
-
-/// FILE for rank 0, FILE-rank1 (before the extension) for rank 1, and so on.
-std::filesystem::path file_of_rank(const std::filesystem::path& file, int rank);
 
 }  // namespace headrace::tools

@@ -116,5 +116,23 @@ TEST_F(TrainMistakes, APredictionThatIsNoneIsSaidBeforeTraining) {
   EXPECT_FALSE(exists("out/log.jsonl"));
 }
 
+TEST_F(TrainMistakes, ATimelineThatCannotBeWrittenIsSaidBeforeTraining) {
+  ProcessResult result = train({"--trace", "none/t.json"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("--trace: cannot write 'none/t.json', because there is no"));
+  EXPECT_FALSE(exists("out/log.jsonl"));
+
+  // Seen only when it is written: the result is there already.
+  std::filesystem::create_directory(folder_ / "t.json");
+  result = train({"--trace", "t.json"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(exists("out/resnet8_trained_init_net.pb"));
+
+  // There is nothing left to run.
+  result = train({"--resume", "--trace", "out/t.json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("'out/t.json' is not written: no iteration was left to run"));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -15,6 +15,7 @@
 #include "net_builders/accumulation.h"
 #include "net_builders/data_parallel.h"
 #include "tools/environment.h"
+#include "tools/output_file.h"
 #include "tools/text/units.h"
 
 namespace headrace::tools {
@@ -58,6 +59,7 @@ void TrainJob::set_up() {
   find_checkpoint();
 
   check_inputs();
+  if (!flags_.trace.empty()) check_folder(flags_.trace, "--trace");
   const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
   check_unroll(micro_batches, (data.train->size() + flags_.nets.batch() - 1) / flags_.nets.batch());
   const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
@@ -426,6 +428,10 @@ void TrainJob::write_timeline() {
              {"hidden_communication", time.hidden},
              {"exposed_communication", time.exposed},
              {"exposed_share", time.exposed_share()}});
+  if (timeline_->empty()) {
+    spdlog::warn("'{}' is not written: no iteration was left to run", flags_.trace);
+    return;
+  }
 }
 
 void TrainJob::stop() {
@@ -433,7 +439,6 @@ void TrainJob::stop() {
   save();
   if (agreement_) ranks_.world()->group().barrier("end of training");
   files_.drop_previous();
-  write_timeline();
   const int64_t iteration = training_->state().iteration;
   write_log({{"event", "stop"}, {"iteration", iteration}, {"seconds", seconds()}});
   progress_.message(fmt::format("stopped after iteration {} of {}; --resume goes on from {}",
@@ -450,13 +455,19 @@ TrainReport TrainJob::finish() {
                      .weights = file("_trained_init_net.pb"),
                      .predict_net = file("_trained_predict_net.pbtxt"),
                      .checkpoint = files_.last(),
+  write_timeline();
                      .best_checkpoint = files_.best()};
   const NetDef init = training_->trained_init_net();
   if (agreement_) ranks_.world()->group().barrier("end of training");
   files_.drop_previous();
-  write_timeline();
   report.seconds = seconds();
-  if (!leads()) return report;
+  if (leads()) save_trained(init, report);
+  // What can go wrong here costs nothing but the timeline.
+  write_timeline();
+  return report;
+}
+
+void TrainJob::save_trained(const NetDef& init, const TrainReport& report) {
   save_net(init, report.weights);
   save_net(training_->nets().predict, report.predict_net);
   for (const std::string& line : netron_problems(init, FileFormat::kBinary, NetRole::kInit)) {
@@ -465,7 +476,6 @@ TrainReport TrainJob::finish() {
   Json event = to_json(report);
   event["event"] = "end";
   write_log(event);
-  return report;
 }
 
 }  // namespace headrace::tools

@@ -88,6 +88,7 @@ class TrainJob {
   void stop();
   TrainReport finish();
   int64_t runs_in_timeline() const;
+  void save_trained(const NetDef& init, const TrainReport& report);
   void write_timeline();
   double seconds_left() const;
   void log_step(int64_t iteration, const Training::Step& step);
