@@ -134,5 +134,19 @@ TEST_F(TrainMistakes, ATimelineThatCannotBeWrittenIsSaidBeforeTraining) {
   EXPECT_THAT(result.err, HasSubstr("'out/t.json' is not written: no iteration was left to run"));
 }
 
+TEST_F(TrainMistakes, ADamagedCheckpointIsOverwritten) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto file = folder_ / "out/checkpoint.safetensors";
+  const std::string whole = read_file(file);
+  write_file(file, whole.substr(0, whole.size() / 2));
+  ProcessResult result = train();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("no whole safetensors file"));
+  result = train({"--overwrite"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("; --overwrite begins anew"));
+  EXPECT_EQ(train({"--resume"}).exit_code, 0);  // it is whole again
+}
+
 }  // namespace
 }  // namespace headrace

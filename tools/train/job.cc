@@ -149,11 +149,22 @@ void TrainJob::make_folder() {
           failed.message());
 }
 
+// Whoever begins anew need not be able to read what was there, unless it may be of this very job.
+CheckpointFiles::Found TrainJob::load_checkpoints() const {
+  if (!flags_.overwrite || ranks_.restart() > 0) return files_.load();
+  try {
+    return files_.load();
+  } catch (const Error& error) {
+    spdlog::warn("{}; --overwrite begins anew", error.what());
+    return {};
+  }
+}
+
 void TrainJob::find_checkpoint() {
   make_folder();
   // Before the ranks compare what they have, which comes before anybody writes.
   if (flags_.resume || ranks_.restart() > 0) remove_unfinished_files(folder_);
-  CheckpointFiles::Found found = files_.load();
+  CheckpointFiles::Found found = load_checkpoints();
   if (!flags_.resume) {
     for (auto* checkpoint : {&found.last, &found.previous}) {
       if (!*checkpoint || is_ours(**checkpoint)) continue;

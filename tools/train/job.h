@@ -71,6 +71,7 @@ class TrainJob {
   void set_up();
   void check_unroll(int micro_batches, int64_t iterations_per_epoch) const;
   void make_folder();
+  CheckpointFiles::Found load_checkpoints() const;
   void find_checkpoint();
   bool is_ours(const Checkpoint& checkpoint) const;
   void tell_how_it_begins();
