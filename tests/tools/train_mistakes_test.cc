@@ -148,5 +148,38 @@ TEST_F(TrainMistakes, ADamagedCheckpointIsOverwritten) {
   EXPECT_EQ(train({"--resume"}).exit_code, 0);  // it is whole again
 }
 
+TEST_F(TrainMistakes, WhatCountsTheProgressCannotChange) {
+  ASSERT_EQ(train().exit_code, 0);
+  ProcessResult result = train({"--resume", "--allow-changes", "--batch", "8", "--epochs", "2"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("the batch of all ranks was 16 and is 8 now"));
+  testing::write_small_data(folder_ / "data", 48, 10);
+  result = train({"--resume", "--allow-changes", "--epochs", "2"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("the number of samples was 32 and is 48 now"));
+  testing::write_small_data(folder_ / "data", 32, 10);
+
+  // Micro-batches are as many images in all.
+  result = train({"--resume", "--allow-changes", "--epochs", "2", "--accumulate", "2"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(exists("out/resnet8_train_plan.pbtxt"));
+  EXPECT_FALSE(exists("out/resnet8_train_net.pbtxt"));
+  EXPECT_EQ(lines_of(folder_ / "out/log.jsonl").back()["iteration"], 4);
+}
+
+TEST_F(TrainMistakes, MoreIterationsThanCanBeCountedAreRefused) {
+  const ProcessResult result = train({"--epochs", "1e18"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("cannot be counted"));
+}
+
+TEST_F(TrainMistakes, WhatWasTrainedForLongerIsNotPassedOffAsLess) {
+  ASSERT_EQ(train({"--epochs", "2"}).exit_code, 0);
+  const ProcessResult result = train({"--resume", "--allow-changes", "--epochs", "1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("the checkpoint is of iteration 4, and 1 epoch would end with iteration"));
+}
+
 }  // namespace
 }  // namespace headrace

@@ -28,15 +28,18 @@ void TrainFlags::add_to(CLI::App& app) {
       "does so by itself");
   app.add_flag("--overwrite", overwrite, "Begin anew although the folder holds a training job")
       ->excludes("--resume");
-  app.add_flag("--allow-changes", allow_changes,
-               "Resume although flags, threads or version differ; not bit for bit then")
+  app.add_flag(
+         "--allow-changes", allow_changes,
+         "Resume although flags, threads or version differ; not bit for bit then. The batch of all "
+         "ranks and the number of samples have to be the same: they count the progress")
       ->needs("--resume");
   app.add_option("--seeds", seeds,
                  "Train so many times, with --seed and the seeds after it, each in a folder of its "
                  "own in DIR, and report mean and standard deviation")
       ->check(whole_number(1))
       ->excludes(trace_option);
-  app.add_option("--test-batch", test_batch, "Images per batch of evaluation; 0: as --batch")
+  app.add_option("--test-batch", test_batch,
+                 "Images per batch of evaluation; 0: as many as a rank takes at once in training")
       ->check(whole_number(0));
   app.add_option(
          "--unroll", unroll,

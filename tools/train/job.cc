@@ -57,9 +57,9 @@ void TrainJob::set_up() {
   const bool parallel = make_parallel(nets);
   name_ = flags_.nets.name();
   find_checkpoint();
-
   check_inputs();
   if (!flags_.trace.empty()) check_folder(flags_.trace, "--trace");
+
   const int micro_batches = std::max(1, static_cast<int>(read_roles(nets.train).micro_batches));
   check_unroll(micro_batches, (data.train->size() + flags_.nets.batch() - 1) / flags_.nets.batch());
   const int batch = flags_.nets.batch() / ranks_.size() / micro_batches;
@@ -114,7 +114,7 @@ void TrainJob::check_unroll(int micro_batches, int64_t iterations_per_epoch) con
 
 bool TrainJob::make_parallel(TrainingNets& nets) const {
   const bool made = read_roles(nets.train).world_size > 0;
-  require_world(nets.train, ranks_.size(), flags_.nets.name().c_str());
+  require_world(nets.train, ranks_.size());
   if (ranks_.size() == 1 && !made) return false;
   if (!made) {
     nets.train = data_parallel(nets.train, ranks_.size());
@@ -222,18 +222,6 @@ void TrainJob::tell_how_it_begins() {
   progress_.message(text);
 }
 
-void TrainJob::save_nets(const TrainingNets& nets) {
-  save_net(nets.init, file("_init_net.pbtxt"));
-  // A folder holds one form.
-  const auto train_net = file("_train_net.pbtxt");
-  const auto train_plan = file("_train_plan.pbtxt");
-  if (nets.accumulate) {
-    headrace::save(accumulation_plan(*nets.accumulate, nets.train), train_plan);
-    std::filesystem::remove(train_net);
-  } else {
-    save_net(nets.train, train_net);
-    std::filesystem::remove(train_plan);
-  }
 // Nets of somebody's own may lie where the job would write or remove its own.
 void TrainJob::check_inputs() const {
   std::vector<const char*> suffixes = {"_trained_init_net.pb", "_trained_predict_net.pbtxt"};
@@ -254,6 +242,18 @@ void TrainJob::check_inputs() const {
   }
 }
 
+void TrainJob::save_nets(const TrainingNets& nets) {
+  save_net(nets.init, file("_init_net.pbtxt"));
+  // A folder holds one form.
+  const auto train_net = file("_train_net.pbtxt");
+  const auto train_plan = file("_train_plan.pbtxt");
+  if (nets.accumulate) {
+    headrace::save(accumulation_plan(*nets.accumulate, nets.train), train_plan);
+    std::filesystem::remove(train_net);
+  } else {
+    save_net(nets.train, train_net);
+    std::filesystem::remove(train_plan);
+  }
   save_net(nets.predict, file("_predict_net.pbtxt"));
 }
 
@@ -275,6 +275,7 @@ void TrainJob::begin() {
     training_->start();
     files_.remove_all();
   }
+  if (writes_nets() && leads()) save_nets(training_->nets());
   tell_how_it_begins();
   event["iteration"] = training_->state().iteration;
   event["setup"] = training_->state().setup;
@@ -287,7 +288,6 @@ void TrainJob::begin() {
 
 std::optional<TrainReport> TrainJob::run() {
   try {
-  if (writes_nets() && leads()) save_nets(training_->nets());
     set_up();
     begin();
     if (train()) return finish();
@@ -428,6 +428,10 @@ int64_t TrainJob::runs_in_timeline() const {
 
 void TrainJob::write_timeline() {
   if (!timeline_) return;
+  if (timeline_->empty()) {
+    spdlog::warn("'{}' is not written: no iteration was left to run", flags_.trace);
+    return;
+  }
   const CommunicationTime time =
       timeline_->write(flags_.trace, {.process = "headrace train " + name_,
                                       .rank = ranks_.rank(),
@@ -439,10 +443,6 @@ void TrainJob::write_timeline() {
              {"hidden_communication", time.hidden},
              {"exposed_communication", time.exposed},
              {"exposed_share", time.exposed_share()}});
-  if (timeline_->empty()) {
-    spdlog::warn("'{}' is not written: no iteration was left to run", flags_.trace);
-    return;
-  }
 }
 
 void TrainJob::stop() {
@@ -455,6 +455,7 @@ void TrainJob::stop() {
   progress_.message(fmt::format("stopped after iteration {} of {}; --resume goes on from {}",
                                 count_text(iteration), count_text(training_->iterations()),
                                 files_.last().native()));
+  write_timeline();
 }
 
 TrainReport TrainJob::finish() {
@@ -466,7 +467,6 @@ TrainReport TrainJob::finish() {
                      .weights = file("_trained_init_net.pb"),
                      .predict_net = file("_trained_predict_net.pbtxt"),
                      .checkpoint = files_.last(),
-  write_timeline();
                      .best_checkpoint = files_.best()};
   const NetDef init = training_->trained_init_net();
   if (agreement_) ranks_.world()->group().barrier("end of training");

@@ -75,9 +75,9 @@ class TrainJob {
   void find_checkpoint();
   bool is_ours(const Checkpoint& checkpoint) const;
   void tell_how_it_begins();
-  void save_nets(const TrainingNets& nets);
   bool writes_nets() const { return !goes_on_ || flags_.allow_changes; }
   void check_inputs() const;
+  void save_nets(const TrainingNets& nets);
   void begin();
   bool train();
   void give_up(const Error& error);
@@ -88,8 +88,8 @@ class TrainJob {
   void save();
   void stop();
   TrainReport finish();
-  int64_t runs_in_timeline() const;
   void save_trained(const NetDef& init, const TrainReport& report);
+  int64_t runs_in_timeline() const;
   void write_timeline();
   double seconds_left() const;
   void log_step(int64_t iteration, const Training::Step& step);

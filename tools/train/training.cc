@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
+#include <utility>
 
 #include <fmt/ranges.h>
 
@@ -12,6 +14,7 @@
 #include "core/rng.h"
 #include "net_builders/data_parallel.h"
 #include "tools/nets/given_tensors.h"
+#include "tools/text/units.h"
 
 namespace headrace::tools {
 namespace {
@@ -101,6 +104,17 @@ int64_t count_iterations(double epochs, const TrainingData& data) {
           "{} epochs are {} iterations, and more than {} cannot be counted", epochs, count, kMost);
   return static_cast<int64_t>(count);
 }
+
+int64_t number(const TrainingSetup& setup, const char* key) {
+  const auto found = setup.find(key);
+  return found == setup.end() ? 1 : std::strtoll(found->second.c_str(), nullptr, 10);
+}
+
+int64_t images_per_iteration(const TrainingSetup& setup) {
+  return number(setup, "batch") * number(setup, "world") * number(setup, "micro-batches");
+}
+
+int64_t images_per_epoch(const TrainingSetup& setup) { return number(setup, "samples"); }
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
@@ -229,12 +243,25 @@ void Training::resume(const Checkpoint& checkpoint, bool allow_changes) {
     options_.world->agree("iteration in their checkpoints",
                           fmt::format("iteration {}", state_.iteration));
   }
+  require(
+      state_.iteration <= iterations_, ErrorCode::kState,
+      "the checkpoint is of iteration {}, and {} would end with iteration {}: what it holds has "
+      "been trained for longer. Ask for as many epochs as then, or more",
+      count_text(state_.iteration), plural(epochs(), "epoch"), count_text(iterations_));
   const TrainingSetup now = make_setup();
   const auto changed = differences(state_.setup, now);
   require(changed.empty() || allow_changes, ErrorCode::kState,
           "training cannot go on bit for bit, because it was begun with something else:\n  {}\n"
           "Give the same flags as then, or --allow-changes",
           fmt::join(changed, "\n  "));
+  for (const auto& [what, count] : {std::pair("the batch of all ranks", &images_per_iteration),
+                                    std::pair("the number of samples", &images_per_epoch)}) {
+    const int64_t then = count(state_.setup);
+    require(then == count(now), ErrorCode::kState,
+            "{} was {} and is {} now: iterations and epochs would mean something else. Give "
+            "what it was, or begin anew",
+            what, then, count(now));
+  }
   state_.setup = now;
 }
 

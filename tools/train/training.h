@@ -64,8 +64,9 @@ class Training {
   /// Runs the init net, and checks that the prediction net can be run with what it makes.
   void start();
   /// Goes on where the checkpoint was made. Throws kState listing what differs in the setup, unless
-  /// changes are allowed (then the result is as good, but not bit for bit the same); kCorrupt if
-  /// the tensors are not those of this job.
+  /// changes are allowed (then the result is as good, but not bit for bit the same) and leave the
+  /// images per iteration and epoch as they were; kState too for a checkpoint behind the last
+  /// iteration; kCorrupt if the tensors are not those of this job.
   void resume(const Checkpoint& checkpoint, bool allow_changes);
 
   const TrainingState& state() const { return state_; }
@@ -112,9 +113,9 @@ class Training {
   int64_t iterations_left_in_epoch() const;
   std::vector<std::string> state_names() const;
   void share_with_prediction();
-  void average_statistics();
   /// Evaluation has to be possible: an epoch that nobody can evaluate is lost.
   void check_prediction();
+  void average_statistics();
   int64_t epochs_due() const;
 
   TrainingNets nets_;
