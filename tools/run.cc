@@ -52,7 +52,7 @@ class Recording {
     values_.push_back(std::move(value));
   }
 
-  void write() const {
+  void write(int rank) const {
     const Tensor& first = values_.front();
     require(first.dtype() != DType::kString, ErrorCode::kUnsupported,
             "--record {}: strings cannot be stored in a .npy file", blob());
@@ -64,7 +64,7 @@ class Recording {
       std::memcpy(target, value.raw(), value.bytes());
       target += value.bytes();
     }
-    write_npy(stacked, target_.value);
+    write_npy(stacked, file_of_rank(target_.value, rank));
   }
 
  private:
@@ -146,8 +146,10 @@ int run(const RunFlags& flags) {
     }
     for (Recording& recording : recordings) recording.add(workspace.fetch(recording.blob()));
   }
-  for (const NamedValue& output : outputs) write_npy(workspace.fetch(output.name), output.value);
-  for (const Recording& recording : recordings) recording.write();
+  for (const NamedValue& output : outputs) {
+    write_npy(workspace.fetch(output.name), file_of_rank(output.value, job.rank()));
+  }
+  for (const Recording& recording : recordings) recording.write(job.rank());
   if (timeline) timeline->write(flags.trace, {.rank = job.rank(), .world = job.size()});
   return kOk;
 }
@@ -155,14 +157,16 @@ int run(const RunFlags& flags) {
 Action set_up(CLI::App& app) {
   auto flags = std::make_shared<RunFlags>();
   flags->net.add_to(app);
-  app.add_option("--output", flags->outputs,
-                 "NAME=FILE.npy: write a blob, any blob, after the last iteration; repeatable")
+  app.add_option(
+         "--output", flags->outputs,
+         "NAME=FILE.npy: write a blob, any blob, after the last iteration; rank R of several "
+         "writes FILE-rankR.npy; repeatable")
       ->type_name("NAME=FILE")
       ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--record", flags->records,
                  "NAME=FILE.npy: write a blob of every iteration, stacked on a new first axis; "
-                 "repeatable")
+                 "rank R of several writes FILE-rankR.npy; repeatable")
       ->type_name("NAME=FILE")
       ->default_str("")
       ->allow_extra_args(false);

@@ -14,6 +14,7 @@
 #include "tests/comm/ranks.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
+#include "tools/output_file.h"
 
 namespace headrace {
 namespace {
@@ -62,7 +63,7 @@ class Hosts : public ::testing::Test {
   std::vector<std::vector<float>> run_on(const std::string& host) {
     const std::string script = fmt::format(
         "export HEADRACE_HOST=host{}; exec {} run net.pbtxt --threads 1 --transport tcp "
-        "--input x=x-$HEADRACE_RANK.npy --output x=sum-$HEADRACE_RANK.npy",
+        "--input x=x-$HEADRACE_RANK.npy --output x=sum.npy",
         host, testing::headrace_command());
     Process job({"launch", "-n", std::to_string(kRanks), "--", "sh", "-c", script}, folder_.path(),
                 {"HEADRACE_COSTS=costs.json"});
@@ -70,7 +71,7 @@ class Hosts : public ::testing::Test {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     std::vector<std::vector<float>> sums;
     for (int rank = 0; rank < kRanks; ++rank) {
-      const Tensor sum = read_npy(folder_ / fmt::format("sum-{}.npy", rank));
+      const Tensor sum = read_npy(tools::file_of_rank(folder_ / "sum.npy", rank));
       const auto* values = static_cast<const float*>(sum.raw());
       sums.emplace_back(values, values + sum.numel());
     }

@@ -213,11 +213,9 @@ TEST_F(Run, ConnectsTheWorldsOfNetsAsItsFlagsSay) {
 
   const auto both = [&](const std::string& store, const std::vector<std::string>& flags) {
     const auto start = [&](const std::string& rank) {
-      std::vector<std::string> args = {"run",      "rank" + rank + ".pbtxt",
-                                       "--world",  "2",
-                                       "--rank",   rank,
-                                       "--store",  "file:" + store,
-                                       "--output", "x=x" + rank + ".npy"};
+      std::vector<std::string> args = {
+          "run",     "rank" + rank + ".pbtxt", "--world",  "2",      "--rank", rank,
+          "--store", "file:" + store,          "--output", "x=x.npy"};
       args.insert(args.end(), flags.begin(), flags.end());
       return args;
     };
@@ -231,7 +229,7 @@ TEST_F(Run, ConnectsTheWorldsOfNetsAsItsFlagsSay) {
   const auto [first, second] = both("b", {"--transport", "tcp", "--interface", "lo"});
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_EQ(second.exit_code, 0) << second.err;
-  for (const char* file : {"x0.npy", "x1.npy"}) {
+  for (const char* file : {"x.npy", "x-rank1.npy"}) {
     EXPECT_EQ(read_npy(folder_ / file).data<float>()[1], 2.0f);
   }
 }
