@@ -144,14 +144,15 @@ NetDef mean_statistics_net(const NetDef& data_parallel_net) {
   return net;
 }
 
-void require_world(const NetDef& train_net, int world, const char* file) {
+void require_world(const NetDef& train_net, int world) {
   const int64_t made_for = read_roles(train_net).world_size;
   require(
       made_for == world || made_for == 0, ErrorCode::kState,
       "net '{}' is for {} worker{}, and there {} {}. Run it with 'headrace launch -n {}', or make "
-      "one for {} from the net of one worker: headrace convert {} NET.pbtxt --world {}",
+      "one for {} from the net of one worker: headrace convert ONE_WORKER_NET.pbtxt NET.pbtxt "
+      "--world {}",
       train_net.name(), made_for, made_for == 1 ? "" : "s", world == 1 ? "is" : "are", world,
-      made_for, world, file, world);
+      made_for, world, world);
 }
 
 }  // namespace headrace

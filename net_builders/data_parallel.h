@@ -38,7 +38,7 @@ NetDef data_parallel_init(const NetDef& init_net, int world);
 NetDef mean_statistics_net(const NetDef& data_parallel_net);
 
 /// Throws kState unless the net is for so many workers (1: not data-parallel), with the command
-/// that makes one that is. `file` is what the command is told to read.
-void require_world(const NetDef& train_net, int world, const char* file);
+/// that makes one that is.
+void require_world(const NetDef& train_net, int world);
 
 }  // namespace headrace

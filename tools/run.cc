@@ -92,10 +92,10 @@ std::vector<std::string> losses_to_guard(const RunFlags& flags, const LoadedNet&
 }
 
 /// All nets of a file have to be for the ranks there are.
-void require_world(const LoadedNet& net, int ranks, const std::string& file) {
-  if (net.plan() == nullptr) return headrace::require_world(net.net(), ranks, file.c_str());
+void require_world(const LoadedNet& net, int ranks) {
+  if (net.plan() == nullptr) return headrace::require_world(net.net(), ranks);
   for (const NetDef& part : net.plan()->network()) {
-    headrace::require_world(part, ranks, file.c_str());
+    headrace::require_world(part, ranks);
   }
 }
 
@@ -111,7 +111,7 @@ int run(const RunFlags& flags) {
   LoadedNet net(flags.net, LoadedNet::Accept::kNetOrPlan);
   ThreadPool pool(flags.execution.pool());
   Job job(flags.world);
-  require_world(net, job.size(), flags.net.net);
+  require_world(net, job.size());
   Workspace workspace;
   job.feed(workspace, net.roles().world);
   // Results of made-up numbers mean nothing: whoever wants results has to give the values.

@@ -206,12 +206,12 @@ TEST(DataParallel, RefusesWhatItCannotDo) {
 
 TEST(DataParallel, AnotherWorldIsRefusedWithTheCommandThatMakesTheRightNet) {
   const NetDef net = data_parallel(one_worker(), 2);
-  require_world(net, 2, "x.pbtxt");
-  require_world(one_worker(), 1, "x.pbtxt");
-  testing::expect_error(ErrorCode::kState, "headrace convert x.pbtxt NET.pbtxt --world 4",
-                        [&] { require_world(net, 4, "x.pbtxt"); });
-  testing::expect_error(ErrorCode::kState, "headrace launch -n 2",
-                        [&] { require_world(net, 1, "x.pbtxt"); });
+  require_world(net, 2);
+  require_world(one_worker(), 1);
+  testing::expect_error(ErrorCode::kState,
+                        "headrace convert ONE_WORKER_NET.pbtxt NET.pbtxt --world 4",
+                        [&] { require_world(net, 4); });
+  testing::expect_error(ErrorCode::kState, "headrace launch -n 2", [&] { require_world(net, 1); });
 }
 
 }  // namespace

@@ -209,6 +209,7 @@ TEST_F(TrainRanks, AnotherWorldIsRefusedWithTheCommand) {
        "fashion-mnist:" + at("data").string(), "--output", at("other").string()});
   EXPECT_NE(result.exit_code, 0);
   EXPECT_NE(result.err.find("headrace launch -n 2"), result.err.npos) << result.err;
+  EXPECT_NE(result.err.find("convert ONE_WORKER_NET.pbtxt NET.pbtxt"), result.err.npos);
 }
 
 // A rank that ends takes the others along, at once.
