@@ -75,6 +75,26 @@ void convert_message(const fs::path& from, const fs::path& to) {
   }
 }
 
+void add_tensors(const Workspace& workspace, Tensors& tensors) {
+  for (const std::string& name : workspace.names()) {
+    const Blob& blob = workspace.find(name)->blob;
+    if (blob.is_tensor()) tensors.insert_or_assign(name, workspace.fetch(name));
+  }
+}
+
+/// What the nets make that an exported model runs first; among them are the weights it holds.
+void add_tensors_of_inits(NetFile& model, Tensors& tensors) {
+  Workspace workspace;
+  ThreadPool pool({.threads = 1});
+  workspace.slot(kDatabaseHandle)
+      .blob.set_handle(std::make_shared<DatabaseName>(*model.database), "database");
+  for (NetDef& init : model.inits) {
+    move_to_cpu(init);  // files have no device
+    run_once(std::move(init), workspace, pool);
+  }
+  add_tensors(workspace, tensors);
+}
+
 Tensors tensors_of_database(const DatabaseName& database, const std::string& net) {
   TensorCollector collector;
   bool model = false;
@@ -83,20 +103,24 @@ Tensors tensors_of_database(const DatabaseName& database, const std::string& net
     model = true;  // the nets of an exported model, beside its weights
     return std::string();
   });
+  Tensors tensors = collector.finish();
   if (!net.empty()) {
-    save_net(read_net_file(database.path).net, net);
+    NetFile file = read_net_file(database.path);
+    add_tensors_of_inits(file, tensors);
+    save_net(file.net, net);
   } else if (model) {
     spdlog::warn(
         "{} is an exported model: its weights are converted, its nets are not; --net FILE "
-        "writes the net that predicts",
+        "writes the net that predicts, and adds what its init nets make to the weights",
         database.path.string());
   }
-  return collector.finish();
+  return tensors;
 }
 
 /// Runs an init net: whatever its operators are, what it makes are the tensors.
 Tensors tensors_of_net(const fs::path& path) {
-  const NetDef net = load_net(path);
+  NetDef net = load_net(path);
+  move_to_cpu(net);
   for (const OperatorDef& op : net.op()) {
     const OpSchema* schema = find_schema(op.type());
     require(schema == nullptr || schema->effect_resource().empty(), ErrorCode::kUnsupported,
@@ -104,11 +128,9 @@ Tensors tensors_of_net(const fs::path& path) {
   }
   Workspace workspace;
   ThreadPool pool({.threads = 1});
-  run_once(net, workspace, pool);
+  run_once(std::move(net), workspace, pool);
   Tensors tensors;
-  for (const std::string& name : workspace.names()) {
-    if (workspace.find(name)->blob.is_tensor()) tensors.emplace(name, workspace.fetch(name));
-  }
+  add_tensors(workspace, tensors);
   return tensors;
 }
 

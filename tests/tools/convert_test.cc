@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "core/npy.h"
+#include "core/proto/metanet.pb.h"
+#include "core/proto/net_io.h"
+#include "core/tensor_database.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
@@ -88,6 +91,57 @@ TEST_F(Convert, SaysWhatItLeavesOut) {
   const ProcessResult result = run({"convert", golden("model.minidb"), "a.pb"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_NE(result.err.find("its nets are not"), std::string::npos) << result.err;
+}
+
+// An LMDB is a folder, which shells complete with a slash.
+TEST_F(Convert, AFolderMayEndWithASlash) {
+  convert({golden("model.minidb"), "a.safetensors", "--net", "net.pbtxt"});
+  convert({"a.safetensors", "b.lmdb/"});
+  convert({"b.lmdb/", "c.pb"});
+  expect_output("net.pbtxt", "c.pb");
+  const ProcessResult result = run({"run", "b.lmdb/"});
+  EXPECT_NE(result.err.find("b.lmdb holds no exported model"), std::string::npos) << result.err;
+}
+
+// The weights of the golden model, and a bias that its second init net makes.
+TEST_F(Convert, WhatTheInitNetsOfAModelMakeIsWrittenToo) {
+  MetaNetDef model;
+  const auto add = [&](const char* type, const char* text) {
+    NetsMap& entry = *model.add_nets();
+    entry.set_key(type);
+    *entry.mutable_value() = parse<NetDef>(text, type);
+  };
+  add("PREDICT_NET_TYPE",
+      "op { type: \"Sum\" input: \"w\" input: \"b\" output: \"y\" } external_output: \"y\"");
+  add("PREDICT_INIT_NET_TYPE",
+      "op { type: \"ConstantFill\" output: \"b\" arg { name: \"shape\" ints: 2 } "
+      "arg { name: \"value\" f: 3 } device_option { device_type: 1 } }");
+  Tensor w({2}, DType::kFloat32);
+  w.data<float>()[0] = 1;
+  w.data<float>()[1] = 2;
+  const auto writer = create_database({"minidb", folder_ / "model.minidb"});
+  put_tensor(*writer, "w", w);
+  BlobProto record;
+  record.set_name("!!META_NET_DEF");
+  record.set_type("std::string");
+  record.set_content(model.SerializeAsString());
+  writer->put("!!META_NET_DEF", record.SerializeAsString());
+  writer->commit();
+
+  convert({"model.minidb", "w.safetensors", "--net", "net.pbtxt"});
+  convert({"w.safetensors", "w.pb"});
+  const ProcessResult result = run({"run", "net.pbtxt", "--init", "w.pb", "--output", "y=y.npy"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(read_npy(folder_ / "y.npy").data<float>()[1], 5.0f);
+}
+
+// A file has no device.
+TEST_F(Convert, AnInitNetForAGpuNeedsNone) {
+  write_file(folder_ / "gpu.pbtxt",
+             "op { output: \"x\" type: \"ConstantFill\" arg { name: \"shape\" ints: 2 } "
+             "device_option { device_type: 1 } }");
+  convert({"gpu.pbtxt", "x.safetensors"});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "x.safetensors"));
 }
 
 TEST_F(Convert, RefusesWhatItCannotDo) {

@@ -106,9 +106,11 @@ int move_to_cpu(NetFile& file) {
 }
 
 std::optional<DatabaseName> as_database(const std::filesystem::path& path) {
-  const std::string extension = path.extension().string();
+  // An LMDB is a folder, and shells complete those with a slash.
+  const std::filesystem::path file = path.has_filename() ? path : path.parent_path();
+  const std::string extension = file.extension().string();
   if (extension != ".minidb" && extension != ".lmdb") return std::nullopt;
-  return DatabaseName{extension.substr(1), path};
+  return DatabaseName{extension.substr(1), file};
 }
 
 NetFile read_net_file(const std::filesystem::path& path) {
