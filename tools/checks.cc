@@ -23,6 +23,14 @@ std::optional<Number> parse(const std::string& text) {
   return number;
 }
 
+/// A whole number too large for int64_t.
+bool is_beyond(const std::string& text) {
+  int64_t number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc::result_out_of_range && rest == end && text.front() != '-';
+}
+
 template <typename Fits>
 CLI::Validator finite_number(const char* expected, Fits fits) {
   return {[expected, fits](const std::string& text) -> std::string {
@@ -39,13 +47,15 @@ CLI::Validator whole_number(int64_t least, int64_t most) {
   return {[least, most](const std::string& text) -> std::string {
             const auto number = parse<int64_t>(text);
             if (number && *number >= least && *number <= most) return "";
-            const bool large = number && *number > most;
+            const bool large = number ? *number > most : is_beyond(text);
             return fmt::format(
                 "expected a whole number, {}, found '{}'",
                 large ? fmt::format("at most {}", most) : fmt::format("at least {}", least), text);
           },
           ""};
 }
+
+CLI::Validator seed_number() { return whole_number(0, std::numeric_limits<int64_t>::max()); }
 
 CLI::Validator positive_number() {
   return finite_number("a number above 0", [](double x) { return x > 0; });

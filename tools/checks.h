@@ -13,6 +13,8 @@ namespace headrace::tools {
 // double with three hundred digits, and let NaN pass.
 
 CLI::Validator whole_number(int64_t least, int64_t most = std::numeric_limits<int>::max());
+/// A seed, 0 or above: what CLI11 reads as unsigned wraps around.
+CLI::Validator seed_number();
 CLI::Validator positive_number();
 CLI::Validator number_from_zero();
 /// At most ten years.

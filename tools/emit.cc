@@ -145,7 +145,8 @@ Action set_up(CLI::App& flags) {
                  "Also write MODEL_init_net.pb: the init net with its random numbers drawn. Other "
                  "engines begin with the same parameters, and Netron shows them with "
                  "MODEL_predict_net");
-  flags.add_option("--seed", options->seed, "Keys the random numbers of --values");
+  flags.add_option("--seed", options->seed, "Keys the random numbers of --values")
+      ->check(seed_number());
   flags
       .add_option("--epoch-size", options->epoch_size,
                   "Training samples per epoch, which the schedule counts in")

@@ -102,9 +102,12 @@ void require_world(const LoadedNet& net, int ranks) {
 int run(const RunFlags& flags) {
   const auto outputs = parse_named(flags.outputs, "--output");
   std::vector<Recording> recordings;
+  std::vector<NamedValue> written = outputs;
   for (NamedValue& record : parse_named(flags.records, "--record")) {
+    written.push_back(record);
     recordings.emplace_back(std::move(record));
   }
+  require_distinct(written, &NamedValue::value, "--output, --record");
   for (const NamedValue& output : outputs) check_folder(output.value, "--output");
   for (const Recording& recording : recordings) check_folder(recording.file(), "--record");
   if (!flags.trace.empty()) check_folder(flags.trace, "--trace");

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/output_file.h"
 
 namespace headrace::tools {
 namespace {
@@ -53,6 +54,7 @@ class Tune {
     require(
         launch_.size > 1, ErrorCode::kInvalidArgument,
         "costs are measured between ranks; start several: headrace launch -n 2 -- headrace tune");
+    if (launch_.rank == 0 && !options_.output.empty()) check_folder(options_.output, "--output");
     spdlog::info("{}", launch_.describe());
     if (options_.address.empty()) options_.address = launch_.address;
     if (options_.address.empty()) {

@@ -49,6 +49,9 @@ TEST(Command, AWrongCommandLineIsExitCodeTwo) {
       {{"emit", "resnet8", "--learning-rate", "nan"}, "expected a number above 0, found 'nan'"},
       {{"emit", "resnet8", "--momentum", "1.5"}, "expected a number from 0 to 1, found '1.5'"},
       {{"emit", "resnet8", "--weight-decay", "-1"}, "expected a number, 0 or above, found '-1'"},
+      {{"run", "net.pb", "--seed", "-1"}, "--seed: expected a whole number, at least 0"},
+      {{"emit", "resnet8", "--seed", "18446744073709551615"}, "at most 9223372036854775807"},
+      {{"run", "net.pb", "--output", "a=x.npy", "--record", "b=x.npy"}, "'x.npy' is given twice"},
       {{"run", "net.pb", "--executor", "magic"}, "--executor"},
       {{"run", "net.pb", "--output", "softmax"}, "--output: expected NAME=VALUE"},
       {{"run", "net.pb", "--no-such-flag"}, "--no-such-flag"},
@@ -62,6 +65,16 @@ TEST(Command, AWrongCommandLineIsExitCodeTwo) {
     EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
     EXPECT_NE(result.err.find("--help' lists"), std::string::npos) << result.err;
   }
+}
+
+TEST(Command, CostsAreNotMeasuredForAFolderThatIsNotThere) {
+  testing::Process first({"tune", "--output", "none/x.json"}, "/",
+                         {"HEADRACE_RANK=0", "HEADRACE_WORLD_SIZE=2", "HEADRACE_STORE=file:none"});
+  const ProcessResult result = first.wait();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("--output: cannot write 'none/x.json', because there is no folder"),
+            std::string::npos)
+      << result.err;
 }
 
 TEST(Command, AFullStandardOutputIsAnError) {

@@ -300,6 +300,12 @@ TEST_F(Run, NamesMissingAndDamagedFiles) {
   expect_failure({"--shapes", "shapes.json"}, "no JSON file");
 }
 
+TEST_F(Run, RefusesInputsThatCannotAllBeMeant) {
+  expect_failure({"--input", "a=a.npy", "--input", "a=random:2x3"}, "'a' is given twice", 2);
+  expect_failure({"--input", "a=random:2x3:int8:129"}, "129 is no bound of int8: expected at most");
+  expect_failure({"--input", "a=random:2x3:float32:10"}, "random numbers of type float32 have no");
+}
+
 TEST_F(Run, RefusesFoldersThatAreNotThereBeforeItRuns) {
   expect_failure({"--output", "d=none/d.npy"}, "there is no folder");
   expect_failure({"--record", "d=none/d.npy"}, "none/d.npy");

@@ -64,6 +64,7 @@ LoadedNet::LoadedNet(const NetFlags& flags, Accept accept)
       given_(parse_named(flags.inputs, "--input")),
       file_(read_net_file(flags.net)),
       roles_(roles_of(file_)) {
+  require_distinct(given_, &NamedValue::name, "--input");
   if (!flags.device.empty()) {
     const int moved = move_to_cpu(file_);
     if (moved > 0)

@@ -1,5 +1,7 @@
 #include "tools/nets/net_flags.h"
 
+#include <set>
+
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -21,6 +23,15 @@ std::vector<NamedValue> parse_named(const std::vector<std::string>& texts,
   std::vector<NamedValue> values;
   for (const std::string& text : texts) values.push_back(parse_named(text, flag));
   return values;
+}
+
+void require_distinct(const std::vector<NamedValue>& values, std::string NamedValue::*part,
+                      const std::string& flag) {
+  std::set<std::string> seen;
+  for (const NamedValue& value : values) {
+    if (seen.insert(value.*part).second) continue;
+    throw CLI::ValidationError(flag, "'" + value.*part + "' is given twice");
+  }
 }
 
 void NetFlags::add_to(CLI::App& flags) {
@@ -65,7 +76,7 @@ void ExecutionFlags::add_to(CLI::App& flags) {
   flags
       .add_option("--executor", executor, "serial: one operator at a time, in the order of the net")
       ->check(CLI::IsMember({"parallel", "serial"}));
-  flags.add_option("--seed", seed, "Keys everything random");
+  flags.add_option("--seed", seed, "Keys everything random")->check(seed_number());
   flags.add_flag("--strict", strict,
                  "Refuse arguments that their operator does not know, instead of warning");
 }

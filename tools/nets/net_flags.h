@@ -23,6 +23,9 @@ struct NamedValue {
 /// Splits "NAME=VALUE"; a CLI::ValidationError that names `flag` if it is something else.
 NamedValue parse_named(const std::string& text, const std::string& flag);
 std::vector<NamedValue> parse_named(const std::vector<std::string>& texts, const std::string& flag);
+/// Throws CLI::ValidationError if two have the same name, or the same value: which one counts?
+void require_distinct(const std::vector<NamedValue>& values, std::string NamedValue::*part,
+                      const std::string& flag);
 
 /// Which net, and what it starts from.
 struct NetFlags {

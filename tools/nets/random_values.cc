@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -47,6 +48,28 @@ void fill_integers(Tensor& tensor, int64_t bound, const Rng& rng) {
   }
 }
 
+/// The largest bound of integers of a type; 0 for what has none.
+int64_t most_bound(DType dtype) {
+  switch (dtype) {
+    case DType::kInt8:
+      return 1 << 7;
+    case DType::kUInt8:
+      return 1 << 8;
+    case DType::kInt16:
+      return 1 << 15;
+    case DType::kUInt16:
+      return 1 << 16;
+    case DType::kInt32:
+      return int64_t{1} << 31;
+    case DType::kInt64:
+      return std::numeric_limits<int64_t>::max();
+    case DType::kBool:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 RandomSpec parse_random(std::string_view text, DType fallback) {
@@ -62,6 +85,13 @@ RandomSpec parse_random(std::string_view text, DType fallback) {
         std::from_chars(digits.data(), digits.data() + digits.size(), spec.bound);
     require(error == std::errc() && end == digits.data() + digits.size() && spec.bound > 0,
             ErrorCode::kInvalidArgument, "'{}' is no bound: expected a number above 0", digits);
+    const int64_t most = most_bound(spec.desc.dtype);
+    require(most > 0, ErrorCode::kInvalidArgument,
+            "random numbers of type {} have no bound; integers have: found '{}'",
+            name_of(spec.desc.dtype), text);
+    require(spec.bound <= most, ErrorCode::kInvalidArgument,
+            "{} is no bound of {}: expected at most {}", spec.bound, name_of(spec.desc.dtype),
+            most);
   }
   return spec;
 }
