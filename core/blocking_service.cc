@@ -27,16 +27,33 @@ void BlockingService::submit(Job* job) {
   {
     const std::lock_guard lock(mutex_);
     // First, because it may throw.
-    if (waiting_ >= idle_ && static_cast<int>(threads_.size()) < max_threads_) {
-      threads_.emplace_back([this] { work(); });
-      ++idle_;
-    }
+    if (waiting_ >= idle_ && static_cast<int>(threads_.size()) < max_threads_) add_thread();
     job->next = nullptr;
     (first_ == nullptr ? first_ : last_->next) = job;
     last_ = job;
     ++waiting_;
   }
   arrived_.notify_one();
+}
+
+void BlockingService::add_thread() {
+  threads_.emplace_back([this] { work(); });
+  ++idle_;
+}
+
+BlockingService::Waiting::Waiting(BlockingService& service) : service_(service) {
+  const std::lock_guard lock(service.mutex_);
+  const bool wanted = service.waiting_ > service.idle_;
+  // First, because it may throw.
+  if (wanted && static_cast<int>(service.threads_.size()) <= service.max_threads_) {
+    service.add_thread();
+  }
+  ++service.max_threads_;
+}
+
+BlockingService::Waiting::~Waiting() {
+  const std::lock_guard lock(service_.mutex_);
+  --service_.max_threads_;
 }
 
 int BlockingService::threads() const {

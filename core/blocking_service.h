@@ -9,7 +9,8 @@ namespace headrace {
 
 /// A few threads for work that may block (files, stores, rendezvous, queues), so that no compute
 /// thread ever does. Threads are made on demand, up to a limit, and sleep when idle; work beyond
-/// the limit waits its turn, first come first served. Thread-safe.
+/// the limit waits its turn, first come first served. Work that waits for other work of the service
+/// says so (Waiting), and does not count towards the limit. Thread-safe.
 class BlockingService {
  public:
   /// A piece of work, owned by the caller until call() begins; call() must not throw.
@@ -32,11 +33,25 @@ class BlockingService {
 
   int threads() const;  // made so far
 
+  /// As long as it lives, a job waits for other jobs: the limit is one thread higher, so that there
+  /// are always threads for those. Throws like submit().
+  class Waiting {
+   public:
+    explicit Waiting(BlockingService& service);
+    ~Waiting();
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    BlockingService& service_;
+  };
+
  private:
   static constexpr int kDefaultThreads = 16;
   void work();
+  void add_thread();  // with the lock held
 
-  const int max_threads_;
+  int max_threads_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   Job* first_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/blocking_service.h"
 #include "core/proto/net.pb.h"
 #include "graph/control.h"
 
@@ -64,6 +65,7 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
 }
 
 void NestedNode::launch(uint64_t step) {
+  const BlockingService::Waiting waiting(BlockingService::process());
   take_inputs();
   if (op_.kind == OpKind::kIf) {
     run(holds() ? body_ : otherwise_, step);

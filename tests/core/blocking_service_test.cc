@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <latch>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -67,6 +68,39 @@ TEST(BlockingService, ThreadsAreMadeOnDemandAndUsedAgain) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   EXPECT_LT(service.threads(), 8);
+}
+
+struct NestingJob : BlockingService::Job {
+  BlockingService* service = nullptr;
+  std::unique_ptr<NestingJob> inner;
+  std::latch ended{1};
+};
+
+/// A job that submits another one and waits for its end, `depth` times in each other.
+std::unique_ptr<NestingJob> nesting_job(BlockingService& service, int depth) {
+  auto job = std::make_unique<NestingJob>();
+  job->service = &service;
+  if (depth > 0) job->inner = nesting_job(service, depth - 1);
+  job->call = [](BlockingService::Job* base) {
+    auto& self = *static_cast<NestingJob*>(base);
+    if (self.inner != nullptr) {
+      const BlockingService::Waiting waiting(*self.service);
+      self.service->submit(self.inner.get());
+      self.inner->ended.wait();
+    }
+    self.ended.count_down();
+  };
+  return job;
+}
+
+TEST(BlockingService, JobsThatWaitForJobsLeaveThreadsForThem) {
+  std::vector<std::unique_ptr<NestingJob>> jobs;
+  BlockingService service(2);  // its end waits for theirs
+  for (int i = 0; i < 5; ++i) {
+    jobs.push_back(nesting_job(service, /*depth=*/4));
+    service.submit(jobs.back().get());
+  }
+  for (const auto& job : jobs) job->ended.wait();
 }
 
 TEST(BlockingService, NeedsAThread) {
