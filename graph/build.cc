@@ -200,7 +200,7 @@ class Builder {
   }
 
   std::vector<std::string> known_names() const {
-    std::vector<std::string> names(declared_.begin(), declared_.end());
+    std::vector<std::string> names;  // what is declared has a slot from the beginning
     for (const auto& [name, slot] : graph_.slots) names.push_back(name);
     return names;
   }

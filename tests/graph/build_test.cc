@@ -57,7 +57,7 @@ TEST(BuildGraph, ListsEveryProblemAtOnce) {
                           HasSubstr("unknown operator 'VecScall' (did you mean 'VecScale'"),
                           HasSubstr("argument 'by' must be given as 'f', found 'i'"),
                           HasSubstr("writes 'd' twice")));
-  EXPECT_THAT(text, AllOf(HasSubstr("'datta'"), HasSubstr("did you mean 'data'")));
+  EXPECT_THAT(text, AllOf(HasSubstr("'datta'"), HasSubstr("(did you mean 'data'?)")));
 }
 
 TEST(BuildGraph, UnknownArgumentsAreToleratedOnceOrRefused) {
