@@ -15,7 +15,7 @@ using graph::ValueId;
 
 NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& pool,
                        const RunSettings& settings)
-    : plan_(plan), state_(state), op_(plan.graph.ops[node]), node_(node) {
+    : plan_(plan), state_(state), op_(plan.graph.ops[node]), node_(node), around_(settings.around) {
   for (size_t i = 0; i < op_.inputs.size(); ++i) inputs_.push_back(name_of_input(i));
   for (const std::string& name : graph::free_names(*op_.def).writes) changed_.insert(name);
   for (ValueId id : op_.outputs) {
@@ -51,7 +51,7 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
   options.compile.readable = {};
   options.compile.finite.clear();
   options.compile.warn = nullptr;  // said when the net around was built
-  options.run = {.seed = settings.seed};
+  options.run = {.seed = settings.seed, .around = this};
   for (const std::string& name : graph::free_names(*net).writes) {
     const bool comes_out = std::ranges::any_of(op_.outputs, [&](ValueId id) {
       return id != kNone && plan_.graph.values[id].name == name;
@@ -82,7 +82,7 @@ void NestedNode::launch(uint64_t step) {
 }
 
 void NestedNode::run(const std::unique_ptr<Session>& session, uint64_t step) {
-  require(!cancelled_.load(), ErrorCode::kCancelled, "cancelled");
+  require(!cancelled(), ErrorCode::kCancelled, "cancelled");
   if (session != nullptr) session->run(step);
 }
 
@@ -91,6 +91,10 @@ void NestedNode::cancel() {
   for (const auto& session : {&condition_, &body_, &otherwise_}) {
     if (*session != nullptr) (*session)->cancel();
   }
+}
+
+bool NestedNode::cancelled() const {
+  return cancelled_.load() || (around_ != nullptr && around_->cancelled());
 }
 
 void NestedNode::take_inputs() {

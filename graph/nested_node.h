@@ -26,6 +26,8 @@ class NestedNode {
   void cancel();
   /// Before every execution of the net around.
   void prepare() { cancelled_.store(false); }
+  /// Whether this or a node around it was cancelled.
+  bool cancelled() const;
 
  private:
   std::unique_ptr<Session> session(const std::string& arg, ThreadPool& pool,
@@ -41,6 +43,7 @@ class NestedNode {
   RunState& state_;
   const graph::Op& op_;
   const int node_;
+  const NestedNode* const around_;  // the node whose nested net this one is in, or null
   Workspace workspace_;
   std::vector<std::string> inputs_;  // what the nested nets call them
   std::set<std::string> changed_;    // names that the nested nets may write, or that come out

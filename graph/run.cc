@@ -45,6 +45,7 @@ struct Run::Impl final : NodeRunner {
     const PlanNode& planned = plan->nodes[node];
     if (planned.writes_state) wrote_state.store(true, std::memory_order_relaxed);
     try {
+      check_wanted();
       if (planned.kernel != nullptr) {
         planned.kernel->launch(contexts[node]);
       } else if (auto control = nested.find(node); control != nested.end()) {
@@ -64,11 +65,18 @@ struct Run::Impl final : NodeRunner {
     report.store(completion.notify, std::memory_order_relaxed);
     reported_to.store(completion.receiver, std::memory_order_relaxed);
     try {
+      check_wanted();
       static_cast<const AsyncKernel&>(*planned.kernel)
           .start(contexts[node], {&Impl::ended, this, node});
     } catch (...) {
       rethrow_with_context(node);
     }
+  }
+
+  /// A net around that was cancelled could not pass this on to a run that was about to begin.
+  void check_wanted() const {
+    require(settings.around == nullptr || !settings.around->cancelled(), ErrorCode::kCancelled,
+            "the net around was cancelled");
   }
 
   /// Passes the end of an asynchronous node on to whoever runs the nodes.
@@ -115,9 +123,13 @@ struct Run::Impl final : NodeRunner {
     if (failure.empty()) failure = std::move(reason);
   }
 
-  /// Nobody may wait for collectives that will not come.
+  /// Nobody may wait for collectives that will not come, nor for loops that nobody needs.
   void on_abort() noexcept override {
-    if (plan->tickets.empty()) return;
+    if (!plan->tickets.empty()) abort_collectives();
+    for (auto& [node, control] : nested) control.cancel();
+  }
+
+  void abort_collectives() {
     std::string reason;
     {
       const std::lock_guard lock(failure_mutex);
@@ -158,6 +170,7 @@ struct Run::Impl final : NodeRunner {
 
   /// One node and nothing else, to its end.
   void run_alone(int node) {
+    if (auto control = nested.find(node); control != nested.end()) control->second.prepare();
     if (plan->schedule.kinds[node] != NodeKind::kAsync) {
       run(node, 0);
     } else {

@@ -12,6 +12,7 @@
 
 namespace headrace {
 
+class NestedNode;
 class TraceRecorder;
 
 struct RunSettings {
@@ -20,6 +21,7 @@ struct RunSettings {
   bool publish = true;
   uint64_t seed = 1;
   TraceRecorder* trace = nullptr;
+  const NestedNode* around = nullptr;  // the If or While whose net this is
 };
 
 /// The reusable state of one execution of a Plan over a Workspace: arena, counters, operand tables.
