@@ -51,6 +51,7 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
   options.compile.readable = {};
   options.compile.finite.clear();
   options.compile.warn = nullptr;  // said when the net around was built
+  options.compile.once = false;    // whatever the net around is: a body runs once a round
   options.run = {.seed = settings.seed, .around = this};
   for (const std::string& name : graph::free_names(*net).writes) {
     const bool comes_out = std::ranges::any_of(op_.outputs, [&](ValueId id) {
