@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_set>
 
 #include "core/proto/net.pb.h"
@@ -42,7 +43,8 @@ class Builder {
  private:
   void add(int position) {
     Op op;
-    op.def = std::make_shared<OperatorDef>(std::move(*net_.mutable_op(position)));
+    const auto own = std::make_shared<OperatorDef>(std::move(*net_.mutable_op(position)));
+    op.def = own;
     op.position = position;
     op.origin = graph_.origins++;
     const OperatorDef& def = *op.def;
@@ -63,37 +65,51 @@ class Builder {
     check_arguments(op, location);
 
     const OpId id = static_cast<OpId>(graph_.ops.size());
-    const OperandNames names = operand_names(
-        def, net_, position, [&](const std::string& name) { return graph_.slots.contains(name); });
-    for (const std::string& name : names.inputs) op.inputs.push_back(read(name, location));
-    for (int i = 0; i < def.input_size(); ++i) {
-      if (op.schema->is_handle_input(i)) graph_.values[op.inputs[i]].handle = true;
+    std::set<std::string> nested_handles;
+    if (op.kind != OpKind::kOperator) {
+      nested_handles = check_nested(def, location);
+      // What the nets around and inside share becomes operands as if it had been declared.
+      const OperandNames names = operand_names(def, net_, position, [&](const std::string& name) {
+        return graph_.slots.contains(name);
+      });
+      *own->mutable_input() = {names.inputs.begin(), names.inputs.end()};
+      *own->mutable_output() = {names.outputs.begin(), names.outputs.end()};
     }
-    if (op.kind != OpKind::kOperator) check_nested(def, location);
+    for (int i = 0; i < def.input_size(); ++i) {
+      op.inputs.push_back(read(def.input(i), location));
+      if (op.schema->is_handle_input(i) || nested_handles.contains(def.input(i))) {
+        graph_.values[op.inputs[i]].handle = true;
+      }
+    }
     for (const std::string& name : def.control_input()) {
       ValueId value = read(name, location);
       if (value != kNone && graph_.values[value].producer != kNone) {
         op.after.push_back(graph_.ops[graph_.values[value].producer].origin);
       }
     }
-    for (int i = 0; i < static_cast<int>(names.outputs.size()); ++i) {
-      const bool handle = i < def.output_size() && op.schema->is_handle_output(i);
-      op.outputs.push_back(write(names.outputs[i], id, handle));
+    for (int i = 0; i < def.output_size(); ++i) {
+      op.outputs.push_back(write(def.output(i), id, op.schema->is_handle_output(i)));
     }
     graph_.ops.push_back(std::move(op));
   }
 
   /// The names that nested nets read are checked with the net around them; this is the rest.
-  void check_nested(const OperatorDef& def, const OpLocation& location) {
+  /// Returns which of those names are handles.
+  std::set<std::string> check_nested(const OperatorDef& def, const OpLocation& location) {
+    std::set<std::string> handles;
     for (const Argument& arg : def.arg()) {
       const std::unique_ptr<NetDef> nested = nested_net(def, arg.name());
       if (nested == nullptr) continue;
       try {
-        build_graph(*nested, options_);
+        const Graph graph = build_graph(*nested, options_);
+        for (const auto& [name, slot] : graph.slots) {
+          if (slot.first != kNone && graph.values[slot.first].handle) handles.insert(name);
+        }
       } catch (const Error& error) {
         problems_.add(location, fmt::format("{}: {}", arg.name(), error.message()));
       }
     }
+    return handles;
   }
 
   void define_outputs(const OperatorDef& def, OpId producer) {

@@ -55,8 +55,8 @@ void collect_effects(const OperatorDef& def, std::vector<std::string>& effects) 
   }
 }
 
-void collect(const NetDef& net, FreeNames& free) {
-  std::set<std::string> written;
+/// `written`: names that have been made where the net runs, and then also those that it makes.
+void collect(const NetDef& net, FreeNames& free, std::set<std::string>& written) {
   for (const OperatorDef& op : net.op()) {
     auto read = [&](const std::string& name) {
       if (!written.contains(name)) append_once(free.reads, name);
@@ -93,14 +93,22 @@ OpKind control_kind(const std::string& type) {
 
 FreeNames free_names(const NetDef& nested) {
   FreeNames free;
-  collect(nested, free);
+  std::set<std::string> written;
+  collect(nested, free, written);
   return free;
 }
 
 FreeNames free_names(const OperatorDef& def) {
   FreeNames free;
   if (control_kind(def.type()) == OpKind::kOperator) return free;
-  for (const NetDef* net : nested_nets(def)) collect(*net, free);
+  std::set<std::string> made;  // by the net of the condition: it runs before the body does
+  for (const Argument& arg : def.arg()) {
+    if (arg.name() == "cond_net" && arg.has_n()) collect(arg.n(), free, made);
+  }
+  for (const NetDef* net : nested_nets(def)) {
+    std::set<std::string> written = made;
+    collect(*net, free, written);
+  }
   return free;
 }
 
@@ -110,14 +118,11 @@ OperandNames operand_names(const OperatorDef& def, const NetDef& net, int positi
                      {def.output().begin(), def.output().end()}};
   if (control_kind(def.type()) == OpKind::kOperator) return names;
   const FreeNames free = free_names(def);
-  for (const std::string& name : free.reads) {
-    // What nobody outside knows and a nested net makes is a local of the loop's body.
-    const bool made_inside = std::ranges::find(free.writes, name) != free.writes.end();
-    if (known(name) || !made_inside) append_once(names.inputs, name);
-  }
+  for (const std::string& name : free.reads) append_once(names.inputs, name);
   const std::set<std::string> after = read_after(net, position);
   for (const std::string& name : free.writes) {
-    if (known(name) || after.contains(name)) append_once(names.outputs, name);
+    const bool read = std::ranges::find(free.reads, name) != free.reads.end();
+    if (read || known(name) || after.contains(name)) append_once(names.outputs, name);
   }
   for (const std::string& name : names.outputs) {
     if (known(name)) append_once(names.inputs, name);

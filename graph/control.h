@@ -24,14 +24,15 @@ struct FreeNames {
   std::vector<std::string> writes;
 };
 FreeNames free_names(const NetDef& nested);
-/// Of all nested nets of an If or While together; nothing for another operator.
+/// Of all nested nets of an If or While together, in the order in which they run; nothing for
+/// another operator.
 FreeNames free_names(const OperatorDef& def);
 
 /// Names of all operands of `def`, the operator at `position` of `net` (which need not hold it any
 /// more, but all behind it). For an If or While these are also the blobs of the
-/// net around that its nets read or write without declaring it: those that exist before (`known`
-/// says which), and what is read after it or is an output of the net. Since a nested net may not
-/// run, what it would have written is read as well.
+/// net around that its nets read or write without declaring it: those that they read or that exist
+/// before (`known` says which), and what is read after it or is an output of the net. Since a
+/// nested net may not run, what it would have written is read as well.
 struct OperandNames {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;

@@ -15,11 +15,19 @@ using graph::ValueId;
 
 NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& pool,
                        const RunSettings& settings)
-    : plan_(plan), state_(state), op_(plan.graph.ops[node]), node_(node), around_(settings.around) {
-  for (size_t i = 0; i < op_.inputs.size(); ++i) inputs_.push_back(name_of_input(i));
+    : plan_(plan),
+      state_(state),
+      op_(plan.graph.ops[node]),
+      node_(node),
+      around_(settings.around),
+      inputs_(op_.def->input().begin(), op_.def->input().end()),
+      outputs_(op_.def->output().begin(), op_.def->output().end()),
+      changed_(outputs_.begin(), outputs_.end()) {
   for (const std::string& name : graph::free_names(*op_.def).writes) changed_.insert(name);
-  for (ValueId id : op_.outputs) {
-    if (id != kNone) changed_.insert(plan.graph.values[id].name);
+  for (const Argument& arg : op_.def->arg()) {
+    const std::unique_ptr<NetDef> net = graph::nested_net(*op_.def, arg.name());
+    if (net == nullptr) continue;
+    for (const std::string& name : graph::free_names(*net).reads) read_inside_.insert(name);
   }
   if (op_.kind == OpKind::kIf) {
     body_ = session("then_net", pool, settings);
@@ -30,23 +38,11 @@ NestedNode::NestedNode(const Plan& plan, RunState& state, int node, ThreadPool& 
   }
 }
 
-/// Passes put copies in the place of operands, for another device or layout, under other names.
-std::string NestedNode::name_of_input(size_t i) const {
-  const graph::Graph& graph = plan_.graph;
-  ValueId id = op_.inputs[i];
-  while (graph.values[id].producer != kNone &&
-         graph.ops[graph.values[id].producer].position == kNone) {
-    id = graph.ops[graph.values[id].producer].inputs[0];
-  }
-  return graph.values[id].name;
-}
-
 std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool& pool,
                                              const RunSettings& settings) {
   const std::unique_ptr<NetDef> net = graph::nested_net(*op_.def, arg);
   if (net == nullptr) return nullptr;
   // What has to outlive the nested run: what comes out, and what is read in the next round.
-  const graph::FreeNames all = graph::free_names(*op_.def);
   SessionOptions options{.compile = plan_.options, .run = settings};
   options.compile.readable = {};
   options.compile.finite.clear();
@@ -54,13 +50,15 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
   options.compile.once = false;    // whatever the net around is: a body runs once a round
   options.run = {.seed = settings.seed, .around = this};
   for (const std::string& name : graph::free_names(*net).writes) {
-    const bool comes_out = std::ranges::any_of(op_.outputs, [&](ValueId id) {
-      return id != kNone && plan_.graph.values[id].name == name;
-    });
-    const bool read_again =
-        std::ranges::find(all.reads, name) != all.reads.end() || name == inputs_[0];
+    const auto output = std::ranges::find(outputs_, name);
+    const bool comes_out =
+        output != outputs_.end() && op_.outputs[output - outputs_.begin()] != kNone;
+    const bool read_again = read_inside_.contains(name) || name == inputs_[0];
     if (comes_out || read_again) options.compile.readable.names.push_back(name);
   }
+  // What is there before it runs, for nodes in the net that may write it or leave it.
+  for (const std::string& name : inputs_) net->add_external_input(name);
+  for (const std::string& name : graph::free_names(*net).reads) net->add_external_input(name);
   for (const std::string& name : options.compile.readable.names) net->add_external_output(name);
   return std::make_unique<Session>(*net, workspace_, pool, options);
 }
@@ -123,9 +121,10 @@ bool NestedNode::holds() const {
 }
 
 void NestedNode::give_outputs() {
-  for (ValueId id : op_.outputs) {
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const ValueId id = op_.outputs[i];
     if (id == kNone) continue;
-    const std::string& name = plan_.graph.values[id].name;
+    const std::string& name = outputs_[i];
     const Slot* slot = workspace_.find(name);
     const bool made = slot != nullptr && slot->blob.is_tensor();
     require(made || slot == nullptr || slot->blob.empty(), ErrorCode::kUnsupported,

@@ -32,7 +32,6 @@ class NestedNode {
  private:
   std::unique_ptr<Session> session(const std::string& arg, ThreadPool& pool,
                                    const RunSettings& settings);
-  std::string name_of_input(size_t i) const;
   void take_inputs();
   void give_outputs();
   /// The condition as it stands in the nested workspace.
@@ -45,8 +44,12 @@ class NestedNode {
   const int node_;
   const NestedNode* const around_;  // the node whose nested net this one is in, or null
   Workspace workspace_;
-  std::vector<std::string> inputs_;  // what the nested nets call them
-  std::set<std::string> changed_;    // names that the nested nets may write, or that come out
+  // What the nested nets call the operands: the net around may hold them under other names, because
+  // it was unrolled, or because a pass put copies in their place.
+  const std::vector<std::string> inputs_;
+  const std::vector<std::string> outputs_;
+  std::set<std::string> changed_;      // names that the nested nets may write, or that come out
+  std::set<std::string> read_inside_;  // names that one of the nested nets reads before it writes
   std::unique_ptr<Session> condition_;
   std::unique_ptr<Session> body_;
   std::unique_ptr<Session> otherwise_;
