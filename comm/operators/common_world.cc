@@ -6,17 +6,12 @@
 #include "comm/operators/collective_kernel.h"
 #include "comm/operators/operands.h"
 #include "comm/store_handle.h"
-#include "comm/timeout.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/registry.h"
 
 namespace headrace::comm {
 namespace {
-
-double seconds_of(const Args& args) {
-  return static_cast<double>(args.integer("timeout_ms")) / 1000;
-}
 
 const RegisterOperator create_schema(
     OpSchema("CreateCommonWorld")
@@ -35,8 +30,8 @@ const RegisterOperator create_schema(
              "tcp; flags of the command line go before this, interface and timeout_ms")
         .arg("interface", "",
              "network interface, or address, at which this rank is reached; empty: "
-             "HEADRACE_ADDRESS, "
-             "else the one on the way to the store's host where the job has a secret, else "
+             "HEADRACE_ADDRESS, else the one on the way to the store's host where the job has a "
+             "secret, else "
              "loopback")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "
@@ -54,7 +49,7 @@ const RegisterOperator create_schema(
                   "rank {} is not one of the {} ranks from 0", rank, size);
           require(size == 1 || !context.inputs.empty(), ErrorCode::kInvalidArgument,
                   "{} ranks need a store to find each other (input 0)", size);
-          require_timeout(seconds_of(context.args), "timeout_ms");
+          timeout_of(context.args);
           return std::vector<TensorType>(1);
         })
         .no_gradient());
@@ -67,7 +62,7 @@ class CreateCommonWorld final : public Kernel {
     options_.name = args.def().name().empty() ? args.def().output(0) : args.def().name();
     options_.rank = static_cast<int>(args.integer("rank"));
     options_.size = static_cast<int>(args.integer("size"));
-    options_.timeout = seconds_of(args);
+    options_.timeout = timeout_of(args);
     options_.transport = args.text("transport");
     options_.interface = args.text("interface");
   }

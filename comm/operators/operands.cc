@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "comm/reduce.h"
+#include "comm/timeout.h"
 #include "core/error.h"
 
 namespace headrace::comm {
@@ -54,6 +55,12 @@ int root_of(const Args& args) {
   require(root >= 0 && root <= std::numeric_limits<int>::max(), ErrorCode::kInvalidArgument,
           "the root is a rank from 0, found {}", root);
   return static_cast<int>(root);
+}
+
+double timeout_of(const Args& args) {
+  const double seconds = static_cast<double>(args.integer("timeout_ms")) / 1000;
+  require_timeout(seconds, "timeout_ms");
+  return seconds;
 }
 
 headrace::Cost cost_of_collective(const CostContext& context) {

@@ -27,6 +27,9 @@ OpSchema& in_place_behind_world(OpSchema& schema, bool enforced);
 /// Throws kInvalidArgument for what is no rank of any world.
 int root_of(const Args& args);
 
+/// The argument 'timeout_ms', in seconds. Throws what require_timeout() does.
+double timeout_of(const Args& args);
+
 /// Bytes in and out, and an addition per element.
 headrace::Cost cost_of_collective(const CostContext& context);
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "comm/operators/collective_kernel.h"
+#include "comm/operators/operands.h"
 #include "comm/store/open.h"
 #include "comm/store_handle.h"
-#include "comm/timeout.h"
 #include "core/error.h"
 #include "core/proto/net.pb.h"
 #include "core/proto/tensor_proto.h"
@@ -23,12 +23,6 @@ OpSchema store_operator(const char* type, const char* doc) {
 
 std::shared_ptr<Store> store_of(const OpContext& context) {
   return store_in(context.input_blob(0)).store;
-}
-
-double seconds_of(const Args& args) {
-  const double seconds = static_cast<double>(args.integer("timeout_ms")) / 1000;
-  require_timeout(seconds, "timeout_ms");
-  return seconds;
 }
 
 /// The key that an argument names, else the name of the operand.
@@ -124,12 +118,12 @@ const RegisterOperator get_schema(
         .arg("timeout_ms", 30000, "how long to wait for the key")
         .differs("waits for a key that has no value yet, up to 'timeout_ms', which Caffe2 lacks")
         .infer([](const InferContext& context) {
-          seconds_of(context.args);
+          timeout_of(context.args);
           return std::vector<TensorType>(1);
         }));
 const RegisterCpuKernel get_cpu("StoreGet", [](const PrepareContext& prepare) {
   return make_kernel([key = key_of(prepare.args, prepare.args.def().output(0)),
-                      seconds = seconds_of(prepare.args)](OpContext& context) {
+                      seconds = timeout_of(prepare.args)](OpContext& context) {
     BlobProto blob;
     require(blob.ParseFromString(store_of(context)->get(key, deadline_in(seconds))) &&
                 blob.has_tensor(),
@@ -165,7 +159,7 @@ const RegisterOperator wait_schema(
         .optional_arg("blob_names", ArgKind::kStrings, "the keys, where there is no such input")
         .arg("timeout_ms", 30000, "how long to wait")
         .infer([](const InferContext& context) {
-          seconds_of(context.args);
+          timeout_of(context.args);
           require(context.inputs.size() < 2 || context.dtype(1) == DType::kString,
                   ErrorCode::kTypeMismatch, "the names are {}; expected strings",
                   context.inputs.size() < 2 ? "" : context.inputs[1].to_string());
@@ -176,7 +170,7 @@ const RegisterOperator wait_schema(
         }));
 const RegisterCpuKernel wait_cpu("StoreWait", [](const PrepareContext& prepare) {
   return make_kernel([names = prepare.args.texts("blob_names"),
-                      seconds = seconds_of(prepare.args)](OpContext& context) {
+                      seconds = timeout_of(prepare.args)](OpContext& context) {
     std::vector<std::string> keys = names;
     if (context.inputs() > 1) {
       const auto* first = context.input<std::string>(1);
