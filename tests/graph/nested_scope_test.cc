@@ -157,7 +157,8 @@ TEST_F(NestedScope, AnOperatorThatFailsEndsLoopsBesideIt) {
   const std::string loop =
       control("While", "c", nested("loop_net", scale("k", "k", 1)));  // without end
   feed("k", 1);
-  // What takes a moment and then fails, before, while or after the loop begins.
+  // What takes a moment and then fails, before, while or after the loop begins. (No product of
+  // matrices: ThreadSanitizer does not see how oneDNN waits for its threads.)
   for (const int64_t size : {1, 1, 1, 16, 128, 256, 512}) {
     Tensor a({size, size}, DType::kFloat32);
     std::ranges::fill(a.data<float>(), 0.0f);
@@ -165,7 +166,7 @@ TEST_F(NestedScope, AnOperatorThatFailsEndsLoopsBesideIt) {
     for (const std::string& node :
          {loop, control("If", "c", nested("then_net", loop)),
           control("If", "c", nested("then_net", control("If", "c", nested("then_net", loop))))}) {
-      const std::string net = node + binary("MatMul", "a", "a", "product") +
+      const std::string net = node + unary("Exp", "a", "product") +
                               "op { type: 'EnforceFinite' input: 'x' control_input: 'product' }"
                               "external_input: 'a' external_input: 'c' external_input: 'k' "
                               "external_input: 'x' external_output: 'product'";
