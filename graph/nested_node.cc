@@ -49,7 +49,8 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
   options.compile.warn = nullptr;  // said when the net around was built
   options.compile.once = false;    // whatever the net around is: a body runs once a round
   options.run = {.seed = settings.seed, .around = this};
-  for (const std::string& name : graph::free_names(*net).writes) {
+  const graph::FreeNames free = graph::free_names(*net);
+  for (const std::string& name : free.writes) {
     const auto output = std::ranges::find(outputs_, name);
     const bool comes_out =
         output != outputs_.end() && op_.outputs[output - outputs_.begin()] != kNone;
@@ -58,7 +59,7 @@ std::unique_ptr<Session> NestedNode::session(const std::string& arg, ThreadPool&
   }
   // What is there before it runs, for nodes in the net that may write it or leave it.
   for (const std::string& name : inputs_) net->add_external_input(name);
-  for (const std::string& name : graph::free_names(*net).reads) net->add_external_input(name);
+  for (const std::string& name : free.reads) net->add_external_input(name);
   for (const std::string& name : options.compile.readable.names) net->add_external_output(name);
   return std::make_unique<Session>(*net, workspace_, pool, options);
 }

@@ -31,8 +31,7 @@ const RegisterOperator create_schema(
         .arg("interface", "",
              "network interface, or address, at which this rank is reached; empty: "
              "HEADRACE_ADDRESS, else the one on the way to the store's host where the job has a "
-             "secret, else "
-             "loopback")
+             "secret, else loopback")
         .ignored_args({"sync", "mpi_rendezvous", "status_blob"})
         .differs("'status_blob' is not written: a collective that fails ends the net with an error "
                  "that names rank and cause")
