@@ -7,7 +7,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "core/net_roles.h"
+#include "core/proto/net.pb.h"
+#include "core/proto/net_io.h"
 #include "tests/support/temp_folder.h"
 #include "tests/tools/process.h"
 #include "tests/tools/small_data.h"
@@ -16,6 +20,7 @@
 namespace headrace {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using testing::headrace;
 using testing::lines_of;
@@ -95,6 +100,47 @@ TEST_F(TrainMistakes, NetsOfAnotherFolderTrainGoOnAndStay) {
     EXPECT_EQ(result.exit_code, 0) << result.err;
   }
   EXPECT_EQ(read_file(folder_ / "own/resnet8_train_net.pbtxt"), before);
+}
+
+// Neither a mistake nor 0 %.
+TEST_F(TrainMistakes, WhatANetDoesNotMeasureIsNotSaid) {
+  emit("own");
+  const auto path = folder_ / "own/resnet8_train_net.pbtxt";
+  NetDef net = load_net(path);
+  NetRoles roles = read_roles(net);
+  ASSERT_FALSE(roles.accuracies.empty());
+  auto& outputs = *net.mutable_external_output();
+  auto& ops = *net.mutable_op();
+  for (const std::string& accuracy : roles.accuracies) {
+    const auto makes_it = [&](const OperatorDef& op) { return op.output(0) == accuracy; };
+    const auto op = std::ranges::find_if(ops, makes_it);
+    ASSERT_NE(op, ops.end());
+    ops.erase(op);
+    const auto output = std::ranges::find(outputs, accuracy);
+    if (output != outputs.end()) outputs.erase(output);
+  }
+  roles.accuracies.clear();
+  roles.learning_rate.clear();
+  write_roles(roles, net);
+  save_net(net, path);
+
+  const ProcessResult result = train_own({"-o", "out", "--log-every", "1", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, ContainsRegex("epoch 1/1: loss [0-9.]+; test loss"));
+  EXPECT_THAT(result.err, Not(HasSubstr("rate")));
+  const auto report = nlohmann::json::parse(result.out);
+  EXPECT_TRUE(report["epochs"][0]["train_accuracy"].is_null());
+  int steps = 0;
+  for (const auto& line : lines_of(folder_ / "out/log.jsonl")) {
+    if (line["event"] != "step") continue;
+    ++steps;
+    EXPECT_TRUE(line["accuracy"].is_null()) << line;
+    EXPECT_TRUE(line["learning_rate"].is_null()) << line;
+    EXPECT_GT(line["loss"], 0) << line;
+  }
+  EXPECT_EQ(steps, 2);
+  const ProcessResult resumed = train_own({"-o", "out", "--resume"});
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
 }
 
 TEST_F(TrainMistakes, APredictionThatIsNoneIsSaidBeforeTraining) {

@@ -122,7 +122,8 @@ TEST(Checkpoint, RoundTripsTheState) {
   saved.state.iteration = 12345678901;
   saved.state.sums = {.loss = 0.1 + 0.2, .accuracy = 1.0 / 3, .iterations = 7};
   saved.state.logged = {.weight = 3, .loss = 0.1 * 3, .accuracy = 0.7, .seconds = 1e-3};
-  saved.state.epochs = {{.epoch = 1, .train_loss = 1e-17, .test_accuracy = 0.9153}};
+  saved.state.epochs = {{.epoch = 1, .train_loss = 1e-17, .test_accuracy = 0.9153},
+                        {.epoch = 2, .train_accuracy = 0.25, .learning_rate = 0.1}};
   saved.state.setup["batch"] = "128";
   saved.tensors = some_tensors().tensors;
   save_checkpoint(saved, folder / "c");
@@ -135,9 +136,13 @@ TEST(Checkpoint, RoundTripsTheState) {
   EXPECT_EQ(loaded.state.logged.loss, saved.state.logged.loss);
   EXPECT_EQ(loaded.state.logged.accuracy, 0.7);
   EXPECT_EQ(loaded.state.logged.seconds, 1e-3);
-  ASSERT_EQ(loaded.state.epochs.size(), 1u);
+  ASSERT_EQ(loaded.state.epochs.size(), 2u);
   EXPECT_EQ(loaded.state.epochs[0].train_loss, 1e-17);
   EXPECT_EQ(loaded.state.epochs[0].test_accuracy, 0.9153);
+  EXPECT_EQ(loaded.state.epochs[0].train_accuracy, std::nullopt);
+  EXPECT_EQ(loaded.state.epochs[0].learning_rate, std::nullopt);
+  EXPECT_EQ(loaded.state.epochs[1].train_accuracy, 0.25);
+  EXPECT_EQ(loaded.state.epochs[1].learning_rate, 0.1);
   EXPECT_EQ(loaded.state.setup, saved.state.setup);
   EXPECT_EQ(loaded.tensors.size(), saved.tensors.size());
 
@@ -198,6 +203,11 @@ TEST(ProgressLine, FillsTheRoomThereIs) {
   const std::string wide = progress_line(state, 120);
   EXPECT_TRUE(wide.starts_with("epoch 3/4 ━"));
   EXPECT_TRUE(wide.ends_with("─" + (" " + text)));
+}
+
+TEST(ProgressLine, LeavesOutWhatIsNotMeasured) {
+  const ProgressState state{.iteration = 1, .iterations = 2, .loss = 0.5, .images_per_second = 10};
+  EXPECT_EQ(progress_line(state, 0), "epoch 1/1   50 %  loss 0.5000  10 images/s  ETA 0:00");
 }
 
 TEST(TrainLog, DropsALineThatWasNotFinished) {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "tools/text/json_optional.h"
 
 namespace headrace::tools {
 namespace {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,21 +12,22 @@
 
 namespace headrace::tools {
 
-/// What one epoch came to. Losses are means over samples, accuracies fractions.
+/// What one epoch came to. Losses are means over samples, accuracies fractions. Nets of somebody's
+/// own may measure no accuracy, and have no learning rate that anybody knows of.
 struct EpochResult {
   int64_t epoch = 0;  // the first is 1
   double train_loss = 0;
-  double train_accuracy = 0;
+  std::optional<double> train_accuracy;
   double test_loss = 0;
   double test_accuracy = 0;
-  double learning_rate = 0;  // of its last iteration
+  std::optional<double> learning_rate;  // of its last iteration
 };
 
 /// Sums over the iterations of the present epoch.
 struct EpochSums {
   double loss = 0;
   double accuracy = 0;
-  double learning_rate = 0;  // of the last iteration
+  std::optional<double> learning_rate;  // of the last iteration
   int64_t iterations = 0;
 };
 

@@ -16,6 +16,7 @@
 #include "net_builders/data_parallel.h"
 #include "tools/environment.h"
 #include "tools/output_file.h"
+#include "tools/text/json_optional.h"
 #include "tools/text/units.h"
 
 namespace headrace::tools {
@@ -32,6 +33,10 @@ bool is_best(const std::vector<EpochResult>& epochs) {
   return std::ranges::all_of(epochs.begin(), epochs.end() - 1, [&](const EpochResult& earlier) {
     return earlier.test_accuracy < epochs.back().test_accuracy;
   });
+}
+
+std::optional<double> mean_accuracy(const Training::Step& step, const Meter& meter) {
+  return step.accuracy ? std::optional(meter.accuracy()) : std::nullopt;
 }
 
 }  // namespace
@@ -349,8 +354,9 @@ void TrainJob::make_steps() {
 }
 
 void TrainJob::note(int64_t iteration, const Training::Step& step, double seconds) {
-  shown_.add(step.loss, step.accuracy, seconds);
-  logged_.add(step.loss, step.accuracy, seconds);
+  for (Meter* meter : {&shown_, &logged_}) {
+    meter->add(step.loss, step.accuracy.value_or(0), seconds);
+  }
   if (iteration % flags_.log_every == 0) log_step(iteration, step);
   progress_.update({.iteration = iteration,
                     .iterations = training_->iterations(),
@@ -358,7 +364,7 @@ void TrainJob::note(int64_t iteration, const Training::Step& step, double second
                              static_cast<double>(data_->samples),
                     .epochs = training_->epochs(),
                     .loss = shown_.loss(),
-                    .accuracy = shown_.accuracy(),
+                    .accuracy = mean_accuracy(step, shown_),
                     .learning_rate = step.learning_rate,
                     .images_per_second = flags_.nets.batch() / shown_.seconds_per_iteration(),
                     .seconds_left = seconds_left()});
@@ -378,7 +384,7 @@ void TrainJob::log_step(int64_t iteration, const Training::Step& step) {
              {"epoch", static_cast<double>(iteration * flags_.nets.batch()) /
                            static_cast<double>(data_->samples)},
              {"loss", logged_.loss()},
-             {"accuracy", logged_.accuracy()},
+             {"accuracy", mean_accuracy(step, logged_)},
              {"learning_rate", step.learning_rate},
              {"images_per_second", flags_.nets.batch() / logged_.seconds_per_iteration()},
              {"seconds", seconds()}});
@@ -395,10 +401,14 @@ bool TrainJob::close_epoch() {
   event["iteration"] = training_->state().iteration;
   event["seconds"] = seconds();
   write_log(event);
-  progress_.message(fmt::format(
-      "epoch {}/{}: loss {:.4f}, accuracy {:.2f} %; test loss {:.4f}, accuracy {:.2f} %; {}",
-      result->epoch, training_->epochs(), result->train_loss, 100 * result->train_accuracy,
-      result->test_loss, 100 * result->test_accuracy, waiting_text(seconds())));
+  std::string text = fmt::format("epoch {}/{}: loss {:.4f}", result->epoch, training_->epochs(),
+                                 result->train_loss);
+  if (result->train_accuracy) {
+    text += fmt::format(", accuracy {:.2f} %", 100 * *result->train_accuracy);
+  }
+  progress_.message(fmt::format("{}; test loss {:.4f}, accuracy {:.2f} %; {}", text,
+                                result->test_loss, 100 * result->test_accuracy,
+                                waiting_text(seconds())));
   // The last one last: whoever goes on from it has closed the epoch, with all that belongs to it.
   if (is_best(training_->state().epochs)) files_.save_best(checkpoint());
   save();

@@ -31,7 +31,7 @@ class Meter {
 
   bool empty() const { return sums_.weight == 0; }
   double loss() const { return mean(sums_.loss); }
-  double accuracy() const { return mean(sums_.accuracy); }
+  double accuracy() const { return mean(sums_.accuracy); }  // 0 for what was never measured
   double seconds_per_iteration() const { return mean(sums_.seconds); }
 
  private:

@@ -39,10 +39,11 @@ std::string progress_line(const ProgressState& state, int columns) {
   const double part = static_cast<double>(state.iteration) / static_cast<double>(state.iterations);
   const auto epoch = std::min(static_cast<int64_t>(state.epoch) + 1, state.epochs);
   const std::string left = fmt::format("epoch {}/{}", epoch, state.epochs);
-  const std::string right = fmt::format(
-      "{:3.0f} %  loss {:.4f}  accuracy {:.1f} %  rate {:.4g}  {} images/s  ETA {}",
-      std::floor(100 * part), state.loss, 100 * state.accuracy, state.learning_rate,
-      count_text(std::llround(state.images_per_second)), waiting_text(state.seconds_left));
+  std::string right = fmt::format("{:3.0f} %  loss {:.4f}", std::floor(100 * part), state.loss);
+  if (state.accuracy) right += fmt::format("  accuracy {:.1f} %", 100 * *state.accuracy);
+  if (state.learning_rate) right += fmt::format("  rate {:.4g}", *state.learning_rate);
+  right += fmt::format("  {} images/s  ETA {}", count_text(std::llround(state.images_per_second)),
+                       waiting_text(state.seconds_left));
   const int room = columns - static_cast<int>(left.size() + right.size()) - 3;
   if (room < kLeastBar) return left + "  " + right;
   return left + " " + bar(part, std::min(room, kMostBar)) + " " + right;

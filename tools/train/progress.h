@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace headrace::tools {
@@ -13,8 +14,8 @@ struct ProgressState {
   double epoch = 0;  // passed
   int64_t epochs = 1;
   double loss = 0;
-  double accuracy = 0;
-  double learning_rate = 0;
+  std::optional<double> accuracy;  // if the net measures it
+  std::optional<double> learning_rate;
   double images_per_second = 0;
   double seconds_left = 0;
 };

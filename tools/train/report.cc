@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/text/json_optional.h"
 #include "tools/text/statistics.h"
 #include "tools/text/table.h"
 #include "tools/text/units.h"

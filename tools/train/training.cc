@@ -291,17 +291,20 @@ std::vector<Training::Step> Training::steps(int64_t most) {
 
 Training::Step Training::measured(int step, int steps) const {
   const auto value = [&](const std::string& blob) {
-    return blob.empty() ? 0 : scalar(workspace_, graph::step_name(blob, step, steps));
+    return scalar(workspace_, graph::step_name(blob, step, steps));
   };
-  return {.loss = value(measured_.loss),
-          .accuracy = value(measured_.accuracy),
-          .learning_rate = std::abs(value(measured_.learning_rate))};
+  Step result{.loss = value(measured_.loss), .accuracy = {}, .learning_rate = {}};
+  if (!measured_.accuracy.empty()) result.accuracy = value(measured_.accuracy);
+  if (!measured_.learning_rate.empty()) {
+    result.learning_rate = std::abs(value(measured_.learning_rate));
+  }
+  return result;
 }
 
 void Training::count(const Step& step) {
   ++state_.iteration;
   state_.sums.loss += step.loss;
-  state_.sums.accuracy += step.accuracy;
+  state_.sums.accuracy += step.accuracy.value_or(0);
   state_.sums.learning_rate = step.learning_rate;
   ++state_.sums.iterations;
 }
@@ -342,12 +345,13 @@ std::optional<EpochResult> Training::evaluate(const Evaluator::Stop& stop) {
   const auto test = evaluator_.run(stop);
   if (!test) return std::nullopt;
   const auto count = static_cast<double>(std::max<int64_t>(1, state_.sums.iterations));
-  const EpochResult result{.epoch = epochs_due(),
-                           .train_loss = state_.sums.loss / count,
-                           .train_accuracy = state_.sums.accuracy / count,
-                           .test_loss = test->loss(),
-                           .test_accuracy = test->accuracy(),
-                           .learning_rate = state_.sums.learning_rate};
+  EpochResult result{.epoch = epochs_due(),
+                     .train_loss = state_.sums.loss / count,
+                     .train_accuracy = {},
+                     .test_loss = test->loss(),
+                     .test_accuracy = test->accuracy(),
+                     .learning_rate = state_.sums.learning_rate};
+  if (!measured_.accuracy.empty()) result.train_accuracy = state_.sums.accuracy / count;
   state_.epochs.push_back(result);
   state_.sums = {};
   return result;

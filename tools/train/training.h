@@ -78,8 +78,8 @@ class Training {
 
   struct Step {
     double loss = 0;
-    double accuracy = 0;
-    double learning_rate = 0;
+    std::optional<double> accuracy;  // if the net measures it
+    std::optional<double> learning_rate;
   };
   /// The next iterations: at most `most`, none behind the end of an epoch, and as many as one run
   /// of the net makes or a single one. Throws what the net throws; kNumeric if a loss is not
