@@ -150,7 +150,8 @@ int main(int argc, char** argv) {
   app.add_option("--transport", settings.task.transport, "How ranks are connected")
       ->check(CLI::IsMember({"inproc", "shm", "tcp"}));
   app.add_option("--algorithm", settings.algorithm,
-                 "ring, halving-doubling, fold, binary-blocks, recursive-doubling; empty: chosen");
+                 "ring, halving-doubling, fold, binary-blocks, mixed-radix, two-level, pairwise, "
+                 "recursive-doubling, direct; empty: chosen");
   app.add_option("--segment", settings.segment, "Elements in a message; 0: chosen");
   app.add_option("--lanes", settings.lanes, "Lanes between two ranks: with tcp, connections")
       ->check(CLI::Range(1, 64));

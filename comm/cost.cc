@@ -15,13 +15,22 @@ namespace headrace::comm {
 namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-constexpr double kEqual = 1.025;     // closer together than predictions are right
-constexpr size_t kCached = 1 << 20;  // bytes that are still in some cache a little later
-constexpr double kTurn = 0.5e-6;     // what it takes the system to let another rank run
+constexpr double kEqual = 1.025;      // closer together than predictions are right
+constexpr size_t kCached = 1 << 20;   // bytes that are still in some cache a little later
+constexpr double kTurn = 0.5e-6;      // what it takes the system to let another rank run
+constexpr size_t kPacket = 60 << 10;  // bytes that go over loopback in one packet, with headers
 
 bool is_power(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
 int lg(int p) { return std::bit_width(static_cast<unsigned>(p)) - 1; }
 int ceil_lg(int p) { return std::bit_width(static_cast<unsigned>(p - 1)); }
+
+/// Ranks that share cores and talk through sockets. What follows from it was measured with 3 to 16
+/// ranks on two cores. Partners that send to each other at the same time take up to 1.6 times as
+/// long if a message is more than a packet; in packets they take a little longer than a ring does,
+/// and all packets of a step need one turn together.
+bool is_crowded_with_sockets(const Layout& layout, const CostTable& table) {
+  return layout.ranks_per_core > 1 && !table.shares_memory;
+}
 
 // Adds up phases. A step of `bytes` goes in messages of at most a segment. While one of them is
 // reduced the next is on the wire, so a step takes the longest of: all its messages on the wire,
@@ -29,22 +38,39 @@ int ceil_lg(int p) { return std::bit_width(static_cast<unsigned>(p - 1)); }
 class Sum {
  public:
   Sum(const Layout& layout, double segment, const CostTable& table)
-      : layout_(layout), segment_(segment), table_(table) {}
+      : layout_(layout), segment_(segment), table_(table) {
+    crowded_ = is_crowded_with_sockets(layout, table);
+    if (!crowded_) return;
+    following_ = 0.125;
+    exchange_ = 1 + 0.05 * (layout.ranks_per_core - 1);
+  }
 
   /// `steps` exchanges of `bytes` with a partner, while `leaving` ranks of a host, this one among
   /// them, talk to other hosts and share the way there; 0: nobody leaves the host.
-  void steps(double steps, double bytes, int leaving, bool reduces) {
+  /// Messages of a step but the first cost `following` of alpha.
+  void steps(double steps, double bytes, int leaving, bool reduces, double following = 1) {
     if (steps <= 0) return;
     const Cost& cost = leaving > 0 ? table_.between : table_.within;
     const double messages = std::max(1.0, std::ceil(bytes / segment_));
     const double wire = cost.alpha + cost.beta * std::max(leaving, 1) * bytes / messages;
     const double reduction = reduces ? cost.gamma * bytes / messages : 0;
-    seconds_ += steps * std::max({messages * wire, wire + reduction, messages * reduction});
+    const double behind = (messages - 1) * (wire - (1 - following) * cost.alpha);
+    if (crowded_) {
+      seconds_ += steps * (wire + behind + messages * reduction);
+      return;
+    }
+    seconds_ += steps * std::max({wire + behind, wire + reduction, messages * reduction});
     if (messages > 1) seconds_ += std::min(wire, reduction);
   }
 
   void ring(int size, double bytes, int leaving, bool reduces) {
+    if (size == 2) return exchange(bytes / 2, leaving, reduces);
     steps(size - 1, bytes / size, leaving, reduces);
+  }
+
+  /// Two partners send `bytes` to each other.
+  void exchange(double bytes, int leaving, bool reduces) {
+    steps(1, bytes > segment_ ? bytes * exchange_ : bytes, leaving, reduces, following_);
   }
 
   /// Halving, or doubling (the same without reductions), of ranks that are `distance` apart: the
@@ -52,7 +78,7 @@ class Sum {
   void halving(int size, double bytes, int distance, bool reduces) {
     for (int bit = 1; bit < size; bit *= 2) {
       bytes /= 2;
-      steps(1, bytes, leaving_to_mirrored(bit * distance), reduces);
+      exchange(bytes, leaving_to_mirrored(bit * distance), reduces);
     }
   }
 
@@ -103,6 +129,11 @@ class Sum {
   Layout layout_;
   double segment_;
   const CostTable& table_;
+  bool crowded_ = false;  // the same cores move and reduce: nothing is hidden behind the other
+  // Where partners send to each other: part of alpha for a message behind another, and times as
+  // many bytes if there are several.
+  double following_ = 1;
+  double exchange_ = 1;
   double seconds_ = 0;
 };
 
@@ -288,6 +319,16 @@ double direct(Kind kind, const Layout& layout, double bytes, double segment,
   return sum.seconds();
 }
 
+/// Longest messages to choose from, in bytes.
+std::vector<size_t> segments(Algorithm algorithm, bool crowded_with_sockets) {
+  // What one rank has reduced the others are to fetch before it has gone to memory.
+  if (algorithm == Algorithm::kPairwise) return {kCached};
+  if (crowded_with_sockets && algorithm != Algorithm::kRing) return {kPacket};
+  std::vector<size_t> sizes;
+  for (size_t size = size_t{16} << 10; size <= size_t{8} << 20; size *= 2) sizes.push_back(size);
+  return sizes;
+}
+
 std::string time_text(double seconds) {
   if (seconds < 1e-3) return fmt::format("{:.1f} us", seconds * 1e6);
   if (seconds < 1) return fmt::format("{:.2f} ms", seconds * 1e3);
@@ -346,10 +387,7 @@ ReasonedChoice choose(Kind kind, const Layout& layout, size_t count, size_t elem
   std::vector<Candidate> best;
   for (const Algorithm algorithm : candidates(kind)) {
     Candidate one{algorithm, 0, kNever};
-    // What one rank has reduced the others are to fetch before it has gone to memory.
-    const bool cached = algorithm == Algorithm::kPairwise;
-    const size_t longest = cached ? kCached : size_t{8} << 20;
-    for (size_t segment = cached ? kCached : size_t{16} << 10; segment <= longest; segment *= 2) {
+    for (const size_t segment : segments(algorithm, is_crowded_with_sockets(layout, table))) {
       const double seconds =
           predict(kind, algorithm, layout, bytes, static_cast<double>(segment), table);
       // A longer one has to be worth it: it takes more scratch.
