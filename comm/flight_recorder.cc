@@ -19,7 +19,6 @@ FlightRecorder::Entry* FlightRecorder::find(uint64_t ticket) {
 }
 
 void FlightRecorder::submitted(const Collective& collective, uint64_t ticket, Time now) {
-  const std::lock_guard lock(mutex_);
   Entry& entry = (*entries_)[ticket % kCapacity];
   entry.state = State::kQueued;
   entry.ticket = ticket;
@@ -38,7 +37,6 @@ void FlightRecorder::submitted(const Collective& collective, uint64_t ticket, Ti
 }
 
 void FlightRecorder::started(uint64_t ticket, size_t steps, Time now) {
-  const std::lock_guard lock(mutex_);
   if (Entry* entry = find(ticket)) {
     entry->state = State::kRunning;
     entry->steps = steps;
@@ -47,7 +45,6 @@ void FlightRecorder::started(uint64_t ticket, size_t steps, Time now) {
 }
 
 void FlightRecorder::waits(uint64_t ticket, uint32_t step, const Progress::Wait& wait) {
-  const std::lock_guard lock(mutex_);
   if (Entry* entry = find(ticket)) {
     entry->step = step;
     entry->wait = wait;
@@ -56,7 +53,6 @@ void FlightRecorder::waits(uint64_t ticket, uint32_t step, const Progress::Wait&
 
 void FlightRecorder::ended(uint64_t ticket, uint32_t step, bool failed) {
   const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(mutex_);
   if (Entry* entry = find(ticket)) {
     entry->state = failed ? State::kFailed : State::kDone;
     entry->step = step;
@@ -100,7 +96,6 @@ std::string FlightRecorder::line(const Entry& entry) {
 }
 
 std::string FlightRecorder::describe(uint32_t op) const {
-  const std::lock_guard lock(mutex_);
   for (const Entry& entry : *entries_) {
     if (entry.state != State::kEmpty && static_cast<uint32_t>(entry.ticket) == op) {
       return line(entry);
@@ -119,7 +114,6 @@ std::string FlightRecorder::json(const std::string& failure) const {
     return std::chrono::duration_cast<std::chrono::microseconds>(at).count();
   };
   nlohmann::json all = nlohmann::json::array();
-  const std::lock_guard lock(mutex_);
   std::array<const Entry*, kCapacity> order{};
   size_t count = 0;
   for (const Entry& entry : *entries_) {
@@ -157,10 +151,10 @@ std::string FlightRecorder::json(const std::string& failure) const {
   return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void FlightRecorder::write(const std::filesystem::path& folder, const std::string& failure) const {
+void FlightRecorder::write(const std::filesystem::path& folder, const std::string& record) const {
   try {
     AtomicFile file(folder / fmt::format("headrace-rank{}-collectives.json", rank_));
-    file.write(json(failure));
+    file.write(record);
     file.commit();
   } catch (const std::exception& error) {
     fmt::print(stderr, "rank {}: the record of its last collectives is lost: {}\n", rank_,

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "comm/collective.h"
@@ -14,7 +13,8 @@
 namespace headrace::comm {
 
 /// What the last collectives of one rank were and how far they came, for whoever asks after a
-/// failure. Always on; thread-safe.
+/// failure. Always on. One thread at a time, but for write(): the group has a lock for what is
+/// queued anyway, and another one here would take a tenth of a short allreduce.
 class FlightRecorder {
  public:
   static constexpr size_t kCapacity = 1024;
@@ -35,9 +35,10 @@ class FlightRecorder {
   /// All of them, oldest first.
   std::string json(const std::string& failure) const;
 
-  /// The same, as headrace-rank<R>-collectives.json in `folder`. A record that cannot be written is
-  /// reported on stderr: there is a failure on its way already, which must not be hidden by this.
-  void write(const std::filesystem::path& folder, const std::string& failure) const;
+  /// Writes that as headrace-rank<R>-collectives.json into `folder`. A record that cannot be
+  /// written is reported on stderr: there is a failure on its way already, which must not be hidden
+  /// by this.
+  void write(const std::filesystem::path& folder, const std::string& record) const;
 
  private:
   enum class State : uint8_t { kEmpty, kQueued, kRunning, kDone, kFailed };
@@ -58,7 +59,6 @@ class FlightRecorder {
   static const char* name_of(State state);
 
   const int rank_;
-  mutable std::mutex mutex_;
   std::unique_ptr<std::array<Entry, kCapacity>> entries_;
   uint64_t last_ = 0;  // ticket
   bool any_ = false;

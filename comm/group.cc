@@ -39,10 +39,10 @@ Clock::duration seconds(double value) {
 /// Three kinds of threads meet here: those that start collectives, those that wait for one, and
 /// the group's own, which waits for all where nobody else does.
 ///
-/// `mutex_` guards what is queued and the failure, for moments. The right to move messages is
-/// `driving_`; it is only ever tried for, so that nobody waits for a thread that moves bytes, and
-/// whoever was refused leaves a note in `again_`. At most one thread sleeps on the transport,
-/// `sleeper_`; other waiting threads sleep on `turn_`, and take its place.
+/// `mutex_` guards what is queued, the record and the failure, for moments. The right to move
+/// messages is `driving_`; it is only ever tried for, so that nobody waits for a thread that moves
+/// bytes, and whoever was refused leaves a note in `again_`. At most one thread sleeps on the
+/// transport, `sleeper_`; other waiting threads sleep on `turn_`, and take its place.
 class Group::Impl final : public TransportListener {
  public:
   Impl(std::unique_ptr<Transport> transport, GroupOptions options)
@@ -112,9 +112,11 @@ class Group::Impl final : public TransportListener {
       }
     }
     if (failed) return done(failed);
-    again_.store(true);
     bool more = false;
-    drive(kFewRounds, &more, now);
+    if (!drive(kFewRounds, &more, now)) {
+      again_.store(true);  // another thread drives, and may have looked at the queue before
+      drive(kFewRounds, &more);
+    }
     if (busy()) hand_over(more);
   }
 
@@ -146,7 +148,7 @@ class Group::Impl final : public TransportListener {
       now = {};
       driving_.store(false);
       finished.report();
-      if (dump_.exchange(false)) dump();
+      if (dump_.load() && dump_.exchange(false)) dump();
       if (!again_.load()) break;
     }
     return moved;
@@ -169,19 +171,25 @@ class Group::Impl final : public TransportListener {
     if (failure_) std::rethrow_exception(error(failure_->reason));
   }
 
-  std::string flight_record() const { return recorder_.json(reason()); }
+  std::string flight_record() const {
+    const std::lock_guard lock(mutex_);
+    return recorder_.json(failure_ ? failure_->reason : "");
+  }
 
   // What the transport reports.
   void failed(const Failure& failure) override { fail(failure, true); }
   void told(const Failure& failure) override { fail(failure, false); }
 
   void mismatched(const Message& expected, uint32_t op, const std::string& found) override {
-    const std::string ours = recorder_.describe(op);
+    const std::string ours = describe_op(op);
     if (!diagnosis_.begin_mismatch(expected.peer, op, found, ours, rank())) return;
     transport_->ask(expected.peer, op);
   }
 
-  std::string describe_op(uint32_t op) override { return recorder_.describe(op); }
+  std::string describe_op(uint32_t op) override {
+    const std::lock_guard lock(mutex_);
+    return recorder_.describe(op);
+  }
 
   void described(int peer, uint32_t op, const std::string& description) override {
     if (auto failure = diagnosis_.answered(peer, op, description)) fail(*failure, true);
@@ -248,11 +256,15 @@ class Group::Impl final : public TransportListener {
       admit(now);
       now = {};
       bool moved = under_way_->advance(*transport_, [&](const UnderWay::Slot& slot) {
-        recorder_.ended(slot.ticket, slot.progress.step(), false);
+        {
+          const std::lock_guard lock(mutex_);
+          recorder_.ended(slot.ticket, slot.progress.step(), false);
+        }
         finished.add(slot.done, nullptr);
         --unfinished_;
       });
       if (!finished.empty()) {
+        transport_->flush();
         if (unfinished_.load() > 0) again_.store(true);  // the next ticket may start
         return true;
       }
@@ -308,13 +320,7 @@ class Group::Impl final : public TransportListener {
   }
 
   void dump() {
-    if (!options_.flight_folder.empty()) recorder_.write(options_.flight_folder, reason());
-  }
-
-  /// Why the group failed; empty if it did not.
-  std::string reason() const {
-    const std::lock_guard lock(mutex_);
-    return failure_ ? failure_->reason : std::string();
+    if (!options_.flight_folder.empty()) recorder_.write(options_.flight_folder, flight_record());
   }
 
   /// What only has to be seen now and then: deadlines, and how far everything is.
@@ -325,7 +331,10 @@ class Group::Impl final : public TransportListener {
     uint32_t op = 0;
     std::string what;
     under_way_->for_each([&](const UnderWay::Slot& slot) {
-      recorder_.waits(slot.ticket, slot.progress.step(), slot.progress.waits_for());
+      {
+        const std::lock_guard lock(mutex_);
+        recorder_.waits(slot.ticket, slot.progress.step(), slot.progress.waits_for());
+      }
       if (!late && now >= slot.deadline) {
         late = true;
         op = slot.op();
@@ -340,7 +349,7 @@ class Group::Impl final : public TransportListener {
       late = queue_.is_stuck(now, options_.timeout, what);
       op = static_cast<uint32_t>(queue_.next());
     }
-    if (!late || !diagnosis_.begin_timeout(op, what, recorder_.describe(op), rank(), now)) return;
+    if (!late || !diagnosis_.begin_timeout(op, what, describe_op(op), rank(), now)) return;
     for (int peer = 0; peer < transport_->size(); ++peer) {
       if (peer != rank()) transport_->ask(peer, op);
     }

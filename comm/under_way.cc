@@ -1,5 +1,7 @@
 #include "comm/under_way.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace headrace::comm {
@@ -9,7 +11,7 @@ std::string UnderWay::Slot::failed_in() const {
                      collective.step, ticket, progress.position());
 }
 
-void UnderWay::begin(uint64_t ticket, const TicketQueue::Entry& entry, Time deadline) {
+void UnderWay::begin(uint64_t ticket, TicketQueue::Entry& entry, Time deadline) {
   const size_t place = ticket % slots_.size();
   Slot& slot = slots_[place];
   slot.active = true;
@@ -17,8 +19,8 @@ void UnderWay::begin(uint64_t ticket, const TicketQueue::Entry& entry, Time dead
   slot.collective = entry.collective;
   slot.done = entry.done;
   slot.deadline = deadline;
-  slot.progress.begin(entry.program, slot.collective, slot.op(), static_cast<int>(place) * lanes_,
-                      lanes_);
+  slot.progress.begin(std::move(entry.program), slot.collective, slot.op(),
+                      static_cast<int>(place) * lanes_, lanes_);
 }
 
 }  // namespace headrace::comm

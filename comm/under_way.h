@@ -38,7 +38,8 @@ class UnderWay {
   /// Whether the place of a ticket is free.
   bool has_room(uint64_t ticket) const { return !slots_[ticket % slots_.size()].active; }
 
-  void begin(uint64_t ticket, const TicketQueue::Entry& entry, Time deadline);
+  /// Takes the program of the entry.
+  void begin(uint64_t ticket, TicketQueue::Entry& entry, Time deadline);
 
   /// Takes each as far as it goes, and calls ended(slot) for those that have ended. True if
   /// anything moved.

@@ -32,6 +32,12 @@ constexpr const char* kWhere = "shm/where";
 constexpr const char* kFound = "shm/found";
 constexpr const char* kAllFound = "shm/all found";
 
+/// Where the next part of the memory begins.
+size_t aligned(size_t bytes) {
+  constexpr size_t kAlignment = alignof(Segment::Ring);
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
 std::string as_text(const Nonce& number) {
   return {reinterpret_cast<const char*>(number.data()), number.size()};
 }
@@ -62,18 +68,18 @@ void Segment::Bell::wait(uint32_t seen, std::chrono::steady_clock::time_point un
 Segment::Segment(int rank, int size, int lanes, Store& store, Deadline deadline)
     : size_(size), lanes_(lanes) {
   const auto ranks = static_cast<size_t>(size);
-  const size_t bells = sizeof(Bell) * ranks;
-  const size_t memories = sizeof(Memory) * ranks;
-  const size_t reads = (ranks * ranks + 63) / 64 * 64;
-  static_assert(sizeof(Head) <= 64);
+  const size_t head = aligned(sizeof(Head));
+  const size_t bells = aligned(sizeof(Bell) * ranks);
+  const size_t memories = aligned(sizeof(Memory) * ranks);
+  const size_t reads = aligned(ranks * ranks);
   bytes_ =
-      64 + bells + memories + reads + sizeof(Ring) * ranks * ranks * static_cast<size_t>(lanes);
+      head + bells + memories + reads + sizeof(Ring) * ranks * ranks * static_cast<size_t>(lanes);
   if (rank == 0) {
     create(store);
   } else {
     find(store, deadline);
   }
-  auto* place = static_cast<std::byte*>(memory_) + 64;
+  auto* place = static_cast<std::byte*>(memory_) + head;
   bells_ = std::launder(reinterpret_cast<Bell*>(place));
   place += bells;
   memories_ = std::launder(reinterpret_cast<Memory*>(place));

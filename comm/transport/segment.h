@@ -15,9 +15,10 @@ namespace headrace::comm {
 class Segment {
  public:
   /// One chunk on its way. The sender makes it full, the receiver makes it empty; the one who waits
-  /// for the other looks at `full` alone. A short message lies in the cache line behind. A chunk of
-  /// any length may be lent instead: then the slot says where it is in the sender's regions.
-  struct alignas(64) Slot {
+  /// for the other looks at `full` alone. A short message lies in the cache line behind, which
+  /// makes a pair with the first, as processors like to fetch them. A chunk of any length may be
+  /// lent instead: then the slot says where it is in the sender's regions.
+  struct alignas(128) Slot {
     static constexpr size_t kBytes = size_t{32} << 10;
     std::atomic<uint32_t> full{0};
     uint32_t op = 0;
@@ -51,8 +52,8 @@ class Segment {
     /// The rank has forgotten its messages: what it has lent may hold anything since.
     std::atomic<uint32_t> cancelled{0};
 
-    /// After something was stored for the rank: wakes it if it listens. Whoever says that he
-    /// listens either sees what was stored before this call, or is woken by it.
+    /// After something was stored for the rank, and a full_fence(): wakes it if it listens. Whoever
+    /// says that he listens either sees what was stored, or is woken by this.
     void ring_if_heard();
     /// Wakes it, or ends its next sleep before it begins.
     void ring();

@@ -78,8 +78,8 @@ class TransportListener {
 /// kMessagesInFlight (comm/schedule/schedule.h) messages that nobody receives yet, or as many bytes
 /// as a socket buffers; beyond that a sender waits (credits), and nothing is lost.
 ///
-/// send(), receive(), poll() and cancel() are called by one thread at a time (Group has a lock for
-/// that); everything else by any thread. A transport allocates nothing per message.
+/// send(), receive(), poll(), flush() and cancel() are called by one thread at a time (Group has a
+/// lock for that); everything else by any thread. A transport allocates nothing per message.
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -114,6 +114,9 @@ class Transport {
   /// Moves what can be moved without waiting, at most a few hundred KiB, so that a compute thread
   /// may call it. True if anything moved.
   virtual bool poll() = 0;
+
+  /// Until poll() or this is called, a peer that sleeps may not hear of what was sent.
+  virtual void flush() {}
 
   /// Forgets all messages. None of them and nothing they point to is touched when it has returned,
   /// by peers neither. Nothing can be sent or received afterwards.
