@@ -68,15 +68,20 @@ class TrainJob {
   std::optional<TrainReport> run();
 
  private:
+  // job_set_up.cc
   void set_up();
+  /// Makes the nets those of one of several ranks, where there are several; true if they are.
+  bool make_parallel(TrainingNets& nets) const;
   void check_unroll(int micro_batches, int64_t iterations_per_epoch) const;
   void make_folder();
   CheckpointFiles::Found load_checkpoints() const;
   void find_checkpoint();
   bool is_ours(const Checkpoint& checkpoint) const;
+  void check_inputs() const;
+
+  // job.cc
   void tell_how_it_begins();
   bool writes_nets() const { return !goes_on_ || flags_.allow_changes; }
-  void check_inputs() const;
   void save_nets(const TrainingNets& nets);
   void begin();
   bool train();
@@ -95,8 +100,6 @@ class TrainJob {
   void log_step(int64_t iteration, const Training::Step& step);
   std::filesystem::path file(const std::string& suffix) const;
   bool leads() const { return ranks_.rank() == 0; }
-  /// Makes the nets those of one of several ranks, where there are several; true if they are.
-  bool make_parallel(TrainingNets& nets) const;
   void write_log(const nlohmann::json& event);
   double seconds() const;
 
