@@ -32,14 +32,13 @@ void Shape::assign(std::span<const int64_t> dims) {
   if (empty) numel_ = 0;
 }
 
-int Shape::axis(int axis) const {
-  int resolved = axis < 0 ? axis + rank_ : axis;
-  require(resolved >= 0 && resolved < rank_, ErrorCode::kShapeMismatch,
-          "axis {} is out of range for shape {} of rank {}", axis, to_string(), rank_);
-  return resolved;
+int Shape::axis(int64_t axis) const {
+  require(axis >= -rank_ && axis < rank_, ErrorCode::kInvalidArgument, "{} has no axis {}",
+          to_string(), axis);
+  return static_cast<int>(axis < 0 ? axis + rank_ : axis);
 }
 
-int64_t Shape::dim(int axis) const { return dims_[this->axis(axis)]; }
+int64_t Shape::dim(int64_t axis) const { return dims_[this->axis(axis)]; }
 
 int64_t Shape::product(int begin, int end) const {
   int64_t product = 1;

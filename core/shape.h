@@ -21,10 +21,11 @@ class Shape {
 
   int rank() const { return rank_; }
   int64_t operator[](int axis) const { return dims_[axis]; }
-  /// Dimension `axis`; negative axes count from the end. Throws when out of range.
-  int64_t dim(int axis) const;
-  /// Resolves a negative axis; throws when it is not in [-rank, rank).
-  int axis(int axis) const;
+  /// The axis counted from 0; a negative one counts from the end. Throws kInvalidArgument where
+  /// there is none such.
+  int axis(int64_t axis) const;
+  /// The size of that axis.
+  int64_t dim(int64_t axis) const;
 
   int64_t numel() const { return numel_; }
   /// Product of the dimensions in [begin, end).

@@ -3,7 +3,6 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
-#include "operators/axis.h"
 #include "operators/index_input.h"
 #include "operators/index_map.h"
 #include "operators/strided_copy.h"
@@ -21,7 +20,7 @@ struct Gathering {
 Gathering gathering_of(const Args& args, const Shape& data, const Shape& indices,
                        int64_t default_axis) {
   const int64_t axis = args.has("axis") ? args.integer("axis") : default_axis;
-  Gathering result{.axis = resolve_axis(axis, data), .per_outer = args.flag("match_outer")};
+  Gathering result{.axis = data.axis(axis), .per_outer = args.flag("match_outer")};
   // As in Caffe2, where the first axis wraps unless it was asked for as an axis to wrap or not.
   result.wraps = args.has("wrap_indices") ? args.flag("wrap_indices") : axis == 0;
   if (result.per_outer) {

@@ -3,7 +3,6 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
-#include "operators/axis.h"
 #include "operators/checks.h"
 #include "operators/reduction.h"
 
@@ -15,7 +14,7 @@ AxisMask mask_of(const Args& args, const Shape& shape) {
   auto axes = args.integers("axes");
   for (int axis = 0; axis < shape.rank(); ++axis) mask[axis] = axes.empty();
   for (int64_t axis : axes) {
-    mask[resolve_axis(axis, shape)] = true;
+    mask[shape.axis(axis)] = true;
   }
   return mask;
 }

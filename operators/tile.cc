@@ -1,7 +1,6 @@
 #include "core/error.h"
 #include "core/gradient_context.h"
 #include "core/registry.h"
-#include "operators/axis.h"
 #include "operators/index_input.h"
 #include "operators/index_map.h"
 #include "operators/strided_copy.h"
@@ -46,7 +45,7 @@ std::optional<Tiling> tiling_of(const InferContext& context) {
     axis = known->front();
   }
   require(tiles >= 0, ErrorCode::kInvalidArgument, "Tile cannot make {} tiles", tiles);
-  return Tiling{resolve_axis(axis, context.shape(0)), tiles};
+  return Tiling{context.shape(0).axis(axis), tiles};
 }
 
 std::vector<TensorType> infer_tile(const InferContext& context) {
