@@ -1,11 +1,14 @@
 #include "comm/group.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/core.h>
@@ -306,6 +309,37 @@ TEST_P(AnyGroup, MakesProgressWhenNobodyWaits) {
     }
   });
   for (const auto& error : errors) EXPECT_EQ(error, "");
+}
+
+// A rank that has gone to sleep hears of a message at once, also when its sender is done with that
+// and does nothing more; it would look by itself after 100 ms.
+TEST_P(AnyGroup, WhoSleepsHearsOfAShortMessage) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kRounds = 10;
+  Groups groups = GetParam().connect(2, {});
+  std::array<Clock::time_point, kRounds> sent;
+  std::array<Clock::time_point, kRounds> came;
+  const auto errors = on_all_ranks(groups, [&](Group& group) {
+    for (int round = 0; round < kRounds; ++round) {
+      const auto at = static_cast<size_t>(round);
+      group.barrier();
+      float value = 0;
+      if (group.rank() == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        sent[at] = Clock::now();
+      }
+      group.run({.kind = Kind::kBroadcast, .data = &value, .count = 1});
+      if (group.rank() == 1) came[at] = Clock::now();
+      std::this_thread::sleep_for(std::chrono::milliseconds(group.rank() == 0 ? 150 : 0));
+    }
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
+  std::vector<double> seconds;
+  for (size_t i = 0; i < kRounds; ++i) {
+    seconds.push_back(std::chrono::duration<double>(came[i] - sent[i]).count());
+  }
+  std::ranges::nth_element(seconds, seconds.begin() + kRounds / 2);
+  EXPECT_LT(seconds[kRounds / 2], 0.03);
 }
 
 TEST_P(AnyGroup, ServesSeveralThreadsOfARank) {

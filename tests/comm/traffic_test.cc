@@ -63,6 +63,7 @@ class Counting final : public Transport {
   }
   void receive(Message& message) override { inner_->receive(message); }
   bool poll() override { return inner_->poll(); }
+  void flush() override { inner_->flush(); }
   void cancel() override { inner_->cancel(); }
   void wait(std::chrono::steady_clock::time_point until) override { inner_->wait(until); }
   void wake() override { inner_->wake(); }
