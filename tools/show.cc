@@ -1,8 +1,10 @@
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include "comm/cost.h"
@@ -50,12 +52,25 @@ struct View {
   std::string dot;  // only where it is asked for
 };
 
+/// Files that a stage does not look at may be wrong, which nobody should take for right.
+void tell_unread(const NetFlags& flags) {
+  std::vector<std::string> unread;
+  if (!flags.inits.empty()) unread.emplace_back("--init");
+  if (!flags.inputs.empty()) unread.emplace_back("--input");
+  if (!flags.shapes.empty()) unread.emplace_back("--shapes");
+  if (unread.empty()) return;
+  spdlog::warn("{} not read: --stage net is the program as in the file; --stage graph has shapes",
+               fmt::join(unread, ", "));
+}
+
 View view_net(const ShowFlags& flags) {
   const NetFile file = read_net_file(flags.net.net);
   View view{.text = file.plan ? steps_view(*file.plan) : net_view(file.net), .dot = {}};
   if (!flags.dot.empty()) {
     const TypedGraph typed = make_graph(LoadedNet(flags.net), flags, /*complete=*/false);
     view.dot = graph_dot(typed.graph, typed.interface);
+  } else {
+    tell_unread(flags.net);
   }
   return view;
 }

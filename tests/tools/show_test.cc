@@ -90,6 +90,13 @@ TEST_F(Show, TheNetAsInTheFile) {
                           "2  FC    h w2 b2  y        axis=1\n"});
 }
 
+TEST_F(Show, SaysWhichFilesItDoesNotRead) {
+  const ProcessResult result =
+      call({"show", "net.pbtxt", "--init", "nowhere.pb", "--input", "x=nowhere.npy"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  expect_parts(result.err, {"--init, --input not read", "--stage graph"});
+}
+
 TEST_F(Show, TheGraphWithShapesCostAndDependencies) {
   const std::string text = show({"--shapes", "shapes.json", "--stage", "graph"});
   expect_parts(text, {"graph of 'small': 3 operators", "5 inputs (0 of them state), 1 output\n",
