@@ -19,6 +19,7 @@ constexpr double kEqual = 1.025;      // closer together than predictions are ri
 constexpr size_t kCached = 1 << 20;   // bytes that are still in some cache a little later
 constexpr double kTurn = 0.5e-6;      // what it takes the system to let another rank run
 constexpr size_t kPacket = 60 << 10;  // bytes that go over loopback in one packet, with headers
+constexpr size_t kKept = 512 << 10;   // bytes of a message that stay in the cache of a shared core
 
 bool is_power(int p) { return std::has_single_bit(static_cast<unsigned>(p)); }
 int lg(int p) { return std::bit_width(static_cast<unsigned>(p)) - 1; }
@@ -324,8 +325,9 @@ std::vector<size_t> segments(Algorithm algorithm, bool crowded_with_sockets) {
   // What one rank has reduced the others are to fetch before it has gone to memory.
   if (algorithm == Algorithm::kPairwise) return {kCached};
   if (crowded_with_sockets && algorithm != Algorithm::kRing) return {kPacket};
+  const size_t longest = crowded_with_sockets ? kKept : size_t{8} << 20;
   std::vector<size_t> sizes;
-  for (size_t size = size_t{16} << 10; size <= size_t{8} << 20; size *= 2) sizes.push_back(size);
+  for (size_t size = size_t{16} << 10; size <= longest; size *= 2) sizes.push_back(size);
   return sizes;
 }
 
