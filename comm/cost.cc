@@ -302,7 +302,7 @@ double half(Algorithm algorithm, const Layout& layout, double bytes, double segm
   // The farthest partner first, with the longest messages.
   for (int bit = layout.size / 2; bit > 0; bit /= 2) {
     bytes /= 2;
-    sum.steps(1, bytes, sum.leaving_to_mirrored(bit), reduces);
+    sum.exchange(bytes, sum.leaving_to_mirrored(bit), reduces);
   }
   return sum.seconds();
 }
@@ -320,12 +320,22 @@ double direct(Kind kind, const Layout& layout, double bytes, double segment,
   return sum.seconds();
 }
 
+/// Partners send parts to each other.
+bool is_by_exchanges(Algorithm algorithm) {
+  using enum Algorithm;
+  return algorithm == kHalvingDoubling || algorithm == kFold || algorithm == kBinaryBlocks ||
+         algorithm == kMixedRadix;
+}
+
 /// Longest messages to choose from, in bytes.
 std::vector<size_t> segments(Algorithm algorithm, bool crowded_with_sockets) {
   // What one rank has reduced the others are to fetch before it has gone to memory.
   if (algorithm == Algorithm::kPairwise) return {kCached};
-  if (crowded_with_sockets && algorithm != Algorithm::kRing) return {kPacket};
-  const size_t longest = crowded_with_sockets ? kKept : size_t{8} << 20;
+  size_t longest = size_t{8} << 20;
+  if (crowded_with_sockets) {
+    if (is_by_exchanges(algorithm)) return {kPacket};
+    if (algorithm == Algorithm::kRing) longest = kKept;
+  }
   std::vector<size_t> sizes;
   for (size_t size = size_t{16} << 10; size <= longest; size *= 2) sizes.push_back(size);
   return sizes;
